@@ -1,0 +1,50 @@
+# glbc: what a person types. Everything is installed into .venv from the registries.
+PYTHON ?= python3
+BIN := .venv/bin
+JOBS ?= 2
+
+.PHONY: help demo up test check format lint types walls golden bench soak lock clean
+
+help:            ## show this list
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/ →/' | sort
+
+.venv/installed: pyproject.toml requirements.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+demo: .venv/installed    ## the walkthrough, step by step; exit 0 only if all of it held
+	$(BIN)/python -m fakes demo
+
+up: .venv/installed      ## the fakes and glbc, left running, with lines to try
+	$(BIN)/python -m fakes up
+
+test: .venv/installed    ## every test
+	$(BIN)/python -m pytest -n $(JOBS)
+
+check: .venv/installed format lint types walls    ## format, lint, types, walls
+
+format: .venv/installed
+	$(BIN)/ruff format --check .
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+
+types: .venv/installed
+	$(BIN)/mypy
+
+walls: .venv/installed
+	$(BIN)/lint-imports --no-logo
+
+golden: .venv/installed  ## rewrite the golden files; review the diff
+	$(BIN)/python -m pytest tests/golden --update-golden
+
+bench: .venv/installed   ## counts and ratios of one run, as a table
+	$(BIN)/python -m tests.bench
+
+lock: .venv/installed    ## write requirements.lock from what is installed now
+	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check > requirements.lock
+
+clean:                   ## remove everything that was installed or made
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .run

@@ -1,0 +1,42 @@
+"""`python -m fakes`: start one fake, all of them with glbc, or the walkthrough."""
+
+import argparse
+import sys
+
+from fakes import demo
+
+
+def main() -> int:
+    """Parse the command line and run one part."""
+    parser = argparse.ArgumentParser(prog="python -m fakes", description=__doc__)
+    parts = parser.add_subparsers(dest="part", required=True)
+    for name, what in (
+        ("gce", "the Compute Engine API"),
+        ("kube", "the Kubernetes API"),
+    ):
+        part = parts.add_parser(name, help=what)
+        part.add_argument("--host", default="127.0.0.1", help="address to listen on")
+        part.add_argument("--port", type=int, default=0, help="0: any free port")
+        if name == "gce":
+            part.add_argument("--project", default="demo", help="project id")
+    parts.add_parser("up", help="both fakes and glbc, until Ctrl-C")
+    parts.add_parser("demo", help="the walkthrough; exit 0 only if all of it held")
+    args = parser.parse_args()
+    match args.part:
+        case "gce":
+            from fakes import gce  # noqa: PLC0415 (a part loads what it needs)
+
+            gce.serve(gce.World(project=args.project), args.host, args.port)
+        case "kube":
+            from fakes import kube  # noqa: PLC0415 (a part loads what it needs)
+
+            kube.serve(kube.World(), args.host, args.port)
+        case "up":
+            return demo.up()
+        case _:
+            return demo.walkthrough()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

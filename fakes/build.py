@@ -1,0 +1,121 @@
+"""Kubernetes objects for tests and demos, in one line each: what is not named is as people have it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Manifest = dict[str, Any]
+
+
+def _meta(name: str, **more: Any) -> dict[str, Any]:
+    namespace, _, own = name.rpartition("/")
+    where = {"namespace": namespace} if namespace else {}
+    return {**where, "name": own, **more}
+
+
+def backend(target: str) -> dict[str, Any]:
+    """Return an Ingress backend of `service:port`; the port is a number or a name."""
+    name, _, port = target.partition(":")
+    wanted = {"number": int(port)} if port.isdigit() else {"name": port}
+    return {"service": {"name": name, "port": wanted}}
+
+
+def ingress(
+    name: str,
+    rules: Mapping[str, Sequence[tuple[str, str] | tuple[str, str, str]]] | None = None,
+    *,
+    default: str = "",
+    annotations: Mapping[str, str] | None = None,
+    finalizers: Sequence[str] = (),
+    class_name: str = "",
+) -> Manifest:
+    """Return an Ingress.
+
+    Args:
+        name: `namespace/name`.
+        rules: host ("" for every host) -> (path, `service:port`[, pathType]); Prefix when not told.
+        default: `service:port` of the default backend.
+        annotations: as they are.
+        finalizers: as they are.
+        class_name: spec.ingressClassName.
+    """
+    spec: dict[str, Any] = {}
+    if class_name:
+        spec["ingressClassName"] = class_name
+    if default:
+        spec["defaultBackend"] = backend(default)
+    if rules:
+        spec["rules"] = [
+            {
+                **({"host": host} if host else {}),
+                "http": {
+                    "paths": [
+                        {
+                            "path": path,
+                            "pathType": kind[0] if kind else "Prefix",
+                            "backend": backend(target),
+                        }
+                        for path, target, *kind in paths
+                    ]
+                },
+            }
+            for host, paths in rules.items()
+        ]
+    more: dict[str, Any] = {}
+    if annotations:
+        more["annotations"] = dict(annotations)
+    if finalizers:
+        more["finalizers"] = list(finalizers)
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": _meta(name, **more),
+        "spec": spec,
+    }
+
+
+def service(name: str, *ports: str, kind: str = "NodePort") -> Manifest:
+    """Return a Service; each port is `[name=]port[->nodePort]`, `80->30080` or `http=80->30080`."""
+    listed = []
+    for text in ports:
+        label, _, rest = text.rpartition("=")
+        port, _, node_port = rest.partition("->")
+        listed.append(
+            {
+                **({"name": label} if label else {}),
+                "port": int(port),
+                **({"nodePort": int(node_port)} if node_port else {}),
+            }
+        )
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": _meta(name),
+        "spec": {
+            "type": kind,
+            "selector": {"app": name.rpartition("/")[2]},
+            "ports": listed,
+        },
+    }
+
+
+def node(
+    name: str, zone: str = "us-central1-a", *, project: str = "demo", ready: bool = True
+) -> Manifest:
+    """Return a Node that is the instance of the same name."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": _meta(name, labels={"topology.kubernetes.io/zone": zone}),
+        "spec": {"providerID": f"gce://{project}/{zone}/{name}"},
+        "status": {"conditions": [{"type": "Ready", "status": "True" if ready else "False"}]},
+    }
+
+
+def ingress_class(name: str, controller: str = "ingress.gcp.kubernetes.io/glbc") -> Manifest:
+    """Return an IngressClass."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "IngressClass",
+        "metadata": _meta(name),
+        "spec": {"controller": controller},
+    }

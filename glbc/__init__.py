@@ -1,0 +1,1 @@
+"""glbc: a load balancer controller for Kubernetes Ingress on Google Cloud."""

@@ -1,0 +1,225 @@
+"""The command line: parses, never decides.
+
+Each verb imports what it needs when it is called, so that `glbc --help` costs nothing. `main` is the one place where
+an exception becomes a line on stderr and an exit code; a bug keeps its traceback.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from glbc.config import Config, ConfigError, parse
+from glbc.errors import GlbcError
+
+EXIT_OK: Final = 0
+EXIT_ERROR: Final = 1
+EXIT_CHANGES: Final = 2  # `plan` found something to do; nothing else ends so
+EXIT_CONFIG: Final = 78  # sysexits.h: EX_CONFIG
+EXIT_INTERRUPTED: Final = 130  # as a shell reports SIGINT
+
+# typer exports this one usage error; its base is the base of all of them.
+_USAGE_ERROR: Final[type[Exception]] = typer.BadParameter.__bases__[0]
+
+app = typer.Typer(
+    name="glbc",
+    help="A load balancer controller for Kubernetes Ingress on Google Cloud.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Output(StrEnum):
+    """Who reads the output: a person or a program."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run one verb and return its exit code; the entry point of `glbc`."""
+    words = list(sys.argv[1:] if args is None else args) or ["--help"]
+    try:
+        code = app(words, prog_name="glbc", standalone_mode=False)
+    except ConfigError as e:
+        return _fail(str(e), EXIT_CONFIG)
+    except GlbcError as e:
+        return _fail(str(e), EXIT_ERROR)
+    except _USAGE_ERROR as e:
+        return _fail(_usage_message(e), EXIT_ERROR)
+    except typer.Abort:
+        return EXIT_INTERRUPTED
+    return code if isinstance(code, int) else EXIT_OK
+
+
+def load_config(path: str | None, overrides: Mapping[str, Any] | None = None) -> Config:
+    """Read the configuration file, if there is one, and lay the command line over it.
+
+    Raises:
+        ConfigError: It cannot be read or is wrong.
+    """
+    if path is None:
+        return parse("", "defaults", overrides)
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as e:
+        problem = f"cannot be read ({e.strerror})"
+        raise ConfigError(path, "", problem, "give a readable file") from e
+    except UnicodeDecodeError as e:
+        raise ConfigError(path, "", "is not UTF-8", "give a YAML file") from e
+    return parse(text, path, overrides)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            version = metadata.version("glbc")
+        except metadata.PackageNotFoundError:  # run from a source tree
+            version = "unknown"
+        typer.echo(f"glbc {version}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Options before the verb."""
+
+
+@app.command()
+def names(  # noqa: PLR0913 (each option is a parameter)
+    ingress: Annotated[
+        str, typer.Argument(metavar="NAMESPACE/NAME", help="The Ingress.", show_default=False)
+    ],
+    *,
+    cluster_uid: Annotated[
+        str, typer.Option(help="Value `uid` of ConfigMap kube-system/ingress-uid.", metavar="UID")
+    ],
+    kube_system_uid: Annotated[
+        str, typer.Option(help="metadata.uid of the namespace kube-system.", metavar="UID")
+    ],
+    provider_uid: Annotated[
+        str,
+        typer.Option(
+            help="Value `provider-uid` of the same ConfigMap, if it differs.",
+            metavar="UID",
+            show_default=False,
+        ),
+    ] = "",
+    node_port: Annotated[
+        list[int] | None, typer.Option(help="A backend's node port; repeatable.", metavar="PORT")
+    ] = None,
+    cert: Annotated[
+        list[Path] | None, typer.Option(help="A Secret's tls.crt; repeatable.", metavar="FILE")
+    ] = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="Form.")] = Output.TEXT,
+) -> int:
+    """Print what everything of an Ingress is or will be called; asks neither cluster nor cloud."""
+    from glbc.commands import names as command  # noqa: PLC0415 (a verb loads what it needs)
+
+    request = command.Request(
+        ingress=ingress,
+        cluster_uid=cluster_uid,
+        kube_system_uid=kube_system_uid,
+        provider_uid=provider_uid,
+        node_ports=tuple(node_port or ()),
+        certificates=tuple(cert or ()),
+    )
+    return command.run(request, sys.stdout, as_json=output is Output.JSON)
+
+
+ConfigPath = Annotated[
+    Path | None,
+    typer.Option("--config", help="Configuration file (YAML).", metavar="FILE", show_default=False),
+]
+Project = Annotated[
+    str | None,
+    typer.Option(help="Google Cloud project.", metavar="ID", show_default=False),
+]
+Endpoint = Annotated[
+    str | None,
+    typer.Option(help="Compute Engine API.", metavar="URL", show_default=False),
+]
+Kubeconfig = Annotated[
+    str | None,
+    typer.Option(
+        help="Kubeconfig file; else KUBECONFIG, else in-cluster.",
+        metavar="FILE",
+        show_default=False,
+    ),
+]
+Anonymous = Annotated[
+    bool | None, typer.Option("--anonymous", help="Send no credentials (for the fakes).")
+]
+
+
+@app.command()
+def run(
+    *,
+    config: ConfigPath = None,
+    project: Project = None,
+    endpoint: Endpoint = None,
+    anonymous: Anonymous = None,
+    kubeconfig: Kubeconfig = None,
+) -> int:
+    """Run the controller until it is told to stop."""
+    settings = _settings(config, project, endpoint, anonymous, kubeconfig)
+    from glbc.commands import run as command  # noqa: PLC0415 (a verb loads what it needs)
+
+    return command.main(settings)
+
+
+@app.command()
+def plan(
+    *,
+    config: ConfigPath = None,
+    project: Project = None,
+    endpoint: Endpoint = None,
+    anonymous: Anonymous = None,
+    kubeconfig: Kubeconfig = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="Form.")] = Output.TEXT,
+) -> int:
+    """Print what `run` would do: exit code 0 for nothing, 2 for changes, 1 for an error."""
+    settings = _settings(config, project, endpoint, anonymous, kubeconfig)
+    from glbc.commands import plan as command  # noqa: PLC0415 (a verb loads what it needs)
+
+    as_json = output is Output.JSON
+    return command.main(settings, sys.stdout, as_json=as_json, colour=sys.stdout.isatty())
+
+
+def _settings(
+    path: Path | None,
+    project: str | None,
+    endpoint: str | None,
+    anonymous: bool | None,
+    kubeconfig: str | None,
+) -> Config:
+    overrides = {
+        "project": project,
+        "cloud.endpoint": endpoint,
+        "cloud.anonymous": anonymous,
+        "kube.kubeconfig": kubeconfig,
+    }
+    return load_config(str(path) if path else None, overrides)
+
+
+def _usage_message(error: Any) -> str:
+    """Say what is wrong with the words given, and where help is (the error is click's UsageError)."""
+    command = error.ctx.command_path if error.ctx else "glbc"
+    problem = " ".join(error.format_message().split()).rstrip(".")
+    return f"usage: {problem}: see {command} --help"
+
+
+def _fail(message: str, code: int) -> int:
+    typer.echo(f"glbc: {' '.join(message.splitlines())}", err=True)
+    return code

@@ -1,0 +1,85 @@
+"""Where settings become adapters: the cloud and the cluster that a command talks to."""
+
+from collections.abc import Callable
+
+from glbc.config import Config, ConfigError
+from glbc.errors import CloudError, ClusterError, GlbcError, NotFound
+from glbc.gcp.client import GoogleCloud
+from glbc.kube.client import Api, connect
+from glbc.kube.cluster import KubeCluster, read_identity
+from glbc.model.keys import Kind
+from glbc.naming import Namer
+
+SYNC_SEC = 60.0  # how long the first view of the cluster may take
+
+
+class Connection:
+    """Cloud, cluster and names of one command. `close` ends all of it."""
+
+    def __init__(self, config: Config, on_change: Callable[[], None], *, write: bool) -> None:
+        """Connect to both sides and say in one line what does not answer.
+
+        Args:
+            config: the settings.
+            on_change: called from any thread when the cluster changes.
+            write: may the cluster's identity be written where it is missing?
+
+        Raises:
+            ConfigError: no project is set.
+            GlbcError: the cluster or the cloud does not answer, or refuses.
+        """
+        if not config.project:
+            raise ConfigError("configuration", "project", "is not set", "give --project")
+        self.api: Api = connect(config.kube.kubeconfig, config.kube.context)
+        identity = read_identity(
+            self.api,
+            cluster_uid=config.cluster_uid,
+            provider_uid=config.provider_uid,
+            write=write,
+        )
+        self.namer = Namer(identity.cluster_uid, identity.kube_system_uid, identity.firewall_name)
+        self.cloud = GoogleCloud(
+            project=config.project,
+            endpoint=config.cloud.endpoint,
+            anonymous=config.cloud.anonymous,
+            workers=config.cloud.workers,
+            call_timeout_sec=config.cloud.call_timeout_sec,
+            operation_timeout_sec=config.cloud.operation_timeout_sec,
+        )
+        self._check_cloud(config)
+        self.cluster = KubeCluster(self.api, on_change=lambda _: on_change())
+
+    def watch(self) -> None:
+        """Start to watch the cluster and wait for the first complete view.
+
+        Raises:
+            ClusterError: it does not come.
+        """
+        self.cluster.start()
+        if not self.cluster.wait_synced(SYNC_SEC):
+            seen = self.cluster.snapshot().complete
+            missing = ", ".join(sorted({"Ingress", "IngressClass", "Service", "Node"} - seen))
+            raise ClusterError(
+                f"{self.api.host}: {missing} could not be listed within {SYNC_SEC:.0f} s: "
+                "check the API server and glbc's permissions"
+            )
+
+    def close(self) -> None:
+        """Stop the watches and close the connections."""
+        self.cluster.stop()
+        self.api.close()
+        self.cloud.close()
+
+    def _check_cloud(self, config: Config) -> None:
+        try:
+            self.cloud.list(Kind.FIREWALL)
+        except NotFound as error:
+            raise GlbcError(
+                f"project {config.project}: does not exist at {config.cloud.endpoint}: "
+                "check --project"
+            ) from error
+        except CloudError as error:
+            raise GlbcError(
+                f"{config.cloud.endpoint}: {error}: check the endpoint, the project and the "
+                "credentials"
+            ) from error

@@ -1,0 +1,282 @@
+"""What a person may set, in one frozen tree; everything glbc decides beyond it comes from the cluster and the cloud.
+
+`parse` is pure: whoever calls it reads the file. Overrides (command line) win over the file and the file over the
+defaults. A mistake anywhere is refused before anything starts, with its place and what would be right.
+"""
+
+import difflib
+import ipaddress
+from collections.abc import Callable, Hashable, Mapping
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+import msgspec
+import yaml
+from msgspec import Meta
+
+from glbc.errors import GlbcError
+
+# The description of a type says what may be given; it is the last part of the error message.
+ProjectId = Annotated[
+    str, Meta(pattern=r"^[-a-z0-9.:]*\Z", description="give a Google Cloud project id")
+]
+Network = Annotated[
+    str,
+    Meta(
+        pattern=r"^(projects/[-a-z0-9.:]+/global/networks/)?[a-z]([-a-z0-9]{0,61}[a-z0-9])?\Z",
+        description="give a name, or projects/PROJECT/global/networks/NAME",
+    ),
+]
+Endpoint = Annotated[
+    str,
+    Meta(
+        pattern=r"^https?://[^\s/?#]+(/[^\s?#]*[^\s/?#])?\Z",
+        description="give an http or https URL without a slash at its end",
+    ),
+]
+Uid = Annotated[
+    str,
+    Meta(
+        pattern=r"^([-a-z0-9]*[a-z0-9])?\Z",
+        description="give what resource names end in: a-z, 0-9 and dashes",
+    ),
+]
+ServiceKey = Annotated[
+    str,
+    Meta(pattern=r"^[a-z0-9][-a-z0-9]*/[a-z0-9][-a-z0-9]*\Z", description="give namespace/name"),
+]
+RequestPath = Annotated[
+    str, Meta(pattern=r"^/\S*\Z", description="give a path that begins with a slash")
+]
+PortRanges = Annotated[
+    tuple[Annotated[str, Meta(pattern=r"^[0-9]{1,5}(-[0-9]{1,5})?\Z")], ...],
+    Meta(min_length=1, description="give a list of ports or ranges within 1-65535, low end first"),
+]
+Cidrs = Annotated[
+    tuple[str, ...],
+    Meta(min_length=1, description="give a list of address ranges such as 130.211.0.0/22"),
+]
+Tags = Annotated[
+    tuple[Annotated[str, Meta(pattern=r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?\Z")], ...],
+    Meta(description="give a list of network tags"),
+]
+Text = Annotated[str, Meta(description="give text")]
+Flag = Annotated[bool, Meta(description="give true or false")]
+Workers = Annotated[int, Meta(ge=1, le=256, description="give a whole number from 1 to 256")]
+WaitSec = Annotated[int, Meta(ge=1, le=86400, description="give seconds from 1 to 86400")]
+CallSec = Annotated[int, Meta(ge=1, le=3600, description="give seconds from 1 to 3600")]
+ResyncSec = Annotated[int, Meta(ge=10, le=86400, description="give seconds from 10 to 86400")]
+DebounceSec = Annotated[float, Meta(ge=0, le=60, description="give seconds from 0 to 60")]
+HttpPort = Annotated[int, Meta(ge=0, le=65535, description="give 0 (off) or a port up to 65535")]
+SchemeName = Annotated[Literal["v1", "v2"], Meta(description="give v1 or v2")]
+LogFormat = Annotated[Literal["console", "json"], Meta(description="give console or json")]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all parts of the configuration."""
+
+
+class CloudConfig(Section, frozen=True):
+    """How Compute Engine is reached."""
+
+    endpoint: Endpoint = "https://compute.googleapis.com"
+    # URL up to the API's path; default: the public API; another for a fake or a private endpoint
+    anonymous: Flag = False
+    # send no credentials; for fakes only
+    workers: Workers = 32
+    # cloud calls at a time, 1-256; also the size of the connection pool
+    operation_timeout_sec: WaitSec = 600
+    # seconds, 1-86400; how long one operation may take before its resource is read again
+    call_timeout_sec: CallSec = 60
+    # seconds, 1-3600; how long one HTTP call may take
+
+
+class KubeConfig(Section, frozen=True):
+    """How the cluster is reached."""
+
+    kubeconfig: Text = ""
+    # file; empty: KUBECONFIG, else the pod's own service account
+    context: Text = ""
+    # of the kubeconfig file; empty: its current one
+
+
+class Config(Section, frozen=True):
+    """Everything that may be set."""
+
+    project: ProjectId = ""
+    # where load balancers are made; commands that reach the cloud require it
+    network: Network = "default"
+    # of the nodes; in another project for a shared VPC; used by the firewall rule
+    cloud: CloudConfig = CloudConfig()
+    kube: KubeConfig = KubeConfig()
+
+    cluster_uid: Uid = ""
+    # suffix of names; empty: found as ingress-gce does, in ConfigMap kube-system/ingress-uid
+    provider_uid: Uid = ""
+    # suffix of the firewall rule's name; empty: from the same ConfigMap, else the cluster uid
+    default_backend_service: ServiceKey = "kube-system/default-http-backend"
+    # namespace/name; serves what no rule matches
+    default_backend_service_port: Text = "http"
+    # of that Service, by name or number
+    ingress_class: Text = ""
+    # value of kubernetes.io/ingress.class that is ours in addition to ingress-gce's own; empty: none
+    health_check_path: RequestPath = "/"
+    # of a backend without a readiness probe or BackendConfig
+    default_backend_health_check_path: RequestPath = "/healthz"
+    # of the default backend
+    node_port_ranges: PortRanges = ("30000-32767",)
+    # ports that the firewall rule opens; the API server's --service-node-port-range
+    health_check_source_ranges: Cidrs = ("130.211.0.0/22", "35.191.0.0/16")
+    # whom the firewall rule lets in; default: Google's probes and front ends
+    node_tags: Tags = ()
+    # network tags of the firewall rule; empty: found from the nodes' instances
+    new_ingress_scheme: SchemeName = "v2"
+    # how a new Ingress is named; v1 for those who must go back to an old ingress-gce
+
+    resync_sec: ResyncSec = 600
+    # seconds, 10-86400; how often everything is listed again
+    debounce_sec: DebounceSec = 0.05
+    # seconds, 0-60; quiet that ends a burst of changes
+    debounce_max_sec: DebounceSec = 1.0
+    # seconds, 0-60, not below debounce_sec; a burst waits no longer
+    parked_retry_sec: WaitSec = 60
+    # seconds, 1-86400; how long a refused action waits before it is tried again
+
+    log_format: LogFormat = "console"
+    # console for people, json for collectors
+    http_port: HttpPort = 8081
+    # port of health and metrics, 0-65535; 0: off
+    journal_path: Text = ""
+    # file that records every action; empty: none
+
+
+class ConfigError(GlbcError):
+    """The configuration is wrong; the message names source, place, mistake and remedy."""
+
+    def __init__(self, source: str, path: str, problem: str, remedy: str) -> None:
+        message = ": ".join(part for part in (source, path, problem, remedy) if part)
+        super().__init__(" ".join(message.split()))
+
+
+SectionT = TypeVar("SectionT", bound=Section)
+
+
+def parse(text: str, source: str, overrides: Mapping[str, Any] | None = None) -> Config:
+    """Make the configuration of a file's text and of what the command line says.
+
+    Args:
+        text: YAML; empty for the defaults.
+        source: Where the text is from, for messages.
+        overrides: Values by dotted path (`cloud.endpoint`); None as a value means: not given.
+
+    Raises:
+        ConfigError: Something is unknown, of a wrong type, out of range, or no YAML at all.
+    """
+    tree = _read_yaml(text, source)
+    config = _checked(_section(Config, tree, source), source)
+    given = {path: value for path, value in (overrides or {}).items() if value is not None}
+    if not given:
+        return config
+    return _checked(_section(Config, _merged(tree, given), "command line"), "command line")
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a repeated key, of which YAML libraries silently keep one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key.value!r} is there twice", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _read_yaml(text: str, source: str) -> object:
+    try:
+        tree: object = yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
+    except yaml.MarkedYAMLError as e:
+        mark = e.problem_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(source, place, f"not YAML: {e.problem}", "mend it") from e
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as e:
+        raise ConfigError(source, "", f"not YAML: {e}", "mend it") from e
+    return tree
+
+
+def _merged(tree: object, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay dotted overrides over a tree that has been found good."""
+    merged = {**tree} if isinstance(tree, Mapping) else {}
+    for path, value in overrides.items():
+        section, _, rest = path.partition(".")
+        merged[section] = _merged(merged.get(section), {rest: value}) if rest else value
+    return merged
+
+
+def _section(kind: type[SectionT], tree: object, source: str, at: str = "") -> SectionT:
+    """Read one section; one that is there but empty holds the defaults."""
+    if not isinstance(tree, Mapping | None):
+        raise ConfigError(source, at, f"is {_shown(tree)}", "give a section with settings")
+    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    values: dict[str, Any] = {}
+    for key, value in (tree or {}).items():
+        name = key if isinstance(key, str) and key.isprintable() else _shown(key)
+        path = f"{at}.{name}" if at else name
+        if key not in fields:
+            near = difflib.get_close_matches(str(key), fields, n=1)
+            remedy = f"write {near[0]}" if near else f"remove it; known are {', '.join(fields)}"
+            raise ConfigError(source, path, "unknown setting", remedy)
+        wanted = fields[key].type
+        if isinstance(wanted, type) and issubclass(wanted, Section):
+            values[key] = _section(wanted, value, source, path)
+        else:
+            values[key] = _value(wanted, value, source, path)
+    return kind(**values)
+
+
+def _value(wanted: Any, value: object, source: str, path: str) -> object:
+    try:
+        read: object = msgspec.convert(value, wanted)
+        if check := _CHECKS.get(path):
+            check(read)
+    except ValueError as e:
+        (allowed,) = wanted.__metadata__
+        raise ConfigError(source, path, f"is {_shown(value)}", allowed.description) from e
+    return read
+
+
+def _checked(config: Config, source: str) -> Config:
+    """Check what concerns two settings at once."""
+    low, high = config.debounce_sec, config.debounce_max_sec
+    if low > high:
+        raise ConfigError(
+            source, "debounce_max_sec", f"is {high}", f"give no less than debounce_sec ({low})"
+        )
+    return config
+
+
+def _check_port_ranges(ranges: Any) -> None:
+    for text in ranges:
+        low, _, high = text.partition("-")
+        if not 1 <= int(low) <= int(high or low) <= 65535:
+            raise ValueError(text)
+
+
+def _check_cidrs(cidrs: Any) -> None:
+    for text in cidrs:
+        if "/" not in text:
+            raise ValueError(text)
+        ipaddress.ip_network(text)
+
+
+_CHECKS: Final[dict[str, Callable[[Any], None]]] = {
+    "node_port_ranges": _check_port_ranges,
+    "health_check_source_ranges": _check_cidrs,
+}
+
+
+def _shown(value: object) -> str:
+    """Show a value in one line that is not too long."""
+    text = "empty" if value is None else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,227 @@
+"""Jobs for the cloud: one action, one read, one list. They run in workers and end in an outcome.
+
+A job never raises: what went wrong is part of its outcome, and the loop decides. Nothing here
+plans, and nothing here touches the inventory.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET
+
+from glbc.engine.ports import Clock, Cloud
+from glbc.errors import AlreadyExists, CloudError, NotFound, Stale, Transient
+from glbc.model import codec
+from glbc.model.calls import Call, Verb
+from glbc.model.graph import Observed
+from glbc.model.keys import Kind, ResourceKey
+from glbc.model.kinds import ROWS
+from glbc.plan.planner import Action, Op
+
+Body = Mapping[str, Any]
+
+VERBS: Final = {verb.value: verb for verb in Verb}
+READ_AFTER_CREATE: Final = frozenset({Kind.FORWARDING_RULE})  # the answer holds what we need
+
+
+class ReadJob(msgspec.Struct, frozen=True):
+    """Read one resource."""
+
+    key: ResourceKey
+
+
+class ListJob(msgspec.Struct, frozen=True):
+    """List one kind; of instance groups also the members of `groups`."""
+
+    kind: str
+    groups: tuple[ResourceKey, ...] = ()
+
+
+class ActionJob(msgspec.Struct, frozen=True):
+    """Carry out one action on what was last seen."""
+
+    action: Action
+    live: Observed | None
+
+
+Job = ReadJob | ListJob | ActionJob
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How a job ended."""
+
+    job: Job
+    began: float  # seconds, monotonic
+    ended: float
+    error: CloudError | None = None
+    read: Body | None = None  # of the key, where it was read
+    was_read: bool = False  # was the key read? Then `read` None says that it is not there
+    bodies: tuple[Body, ...] = ()  # of a ListJob
+    writes: int = 0  # mutations that were sent
+
+
+class Runner:
+    """Runs jobs against a cloud. Stateless; shared by all workers."""
+
+    def __init__(self, cloud: Cloud, clock: Clock) -> None:
+        self._cloud = cloud
+        self._clock = clock
+
+    def run(self, job: Job) -> Outcome:
+        """Run one job to its end."""
+        began = self._clock.monotonic()
+        attempt = Attempt(self._cloud, self._clock)
+        error: CloudError | None = None
+        bodies: tuple[Body, ...] = ()
+        try:
+            match job:
+                case ListJob():
+                    bodies = tuple(self._list(job))
+                case ReadJob():
+                    attempt.read(job.key)
+                case ActionJob():
+                    attempt.act(job.action, job.live)
+        except CloudError as failure:
+            error = failure
+            if isinstance(job, ActionJob):
+                attempt.look_again(job.action.key, failure)
+        return Outcome(
+            job=job,
+            began=attempt.read_began if attempt.was_read else began,
+            ended=self._clock.monotonic(),
+            error=error,
+            read=attempt.body,
+            was_read=attempt.was_read,
+            bodies=bodies,
+            writes=attempt.writes,
+        )
+
+    def _list(self, job: ListJob) -> Iterator[Body]:
+        ours = set(job.groups)
+        for body in self._cloud.list(job.kind):
+            if job.kind == Kind.INSTANCE_GROUP:
+                for group in ours:
+                    if group.name == body["name"] and body.get("zone", "").endswith(
+                        group.scope.rpartition("/")[2]
+                    ):
+                        yield {**body, "instances": list(self._cloud.members(group))}
+                        break
+                else:
+                    yield body
+            else:
+                yield body
+
+
+class Attempt:
+    """One job under way: what it has read and sent so far."""
+
+    def __init__(self, cloud: Cloud, clock: Clock) -> None:
+        self._cloud = cloud
+        self._clock = clock
+        self.body: Body | None = None
+        self.was_read = False
+        self.read_began = 0.0
+        self.writes = 0
+
+    def read(self, key: ResourceKey) -> Body | None:
+        """Read `key`, with the members if it is an instance group; None when it is not there."""
+        self.read_began = self._clock.monotonic()
+        try:
+            body = self._cloud.get(key)
+            if key.kind == Kind.INSTANCE_GROUP:
+                body = {**body, "instances": list(self._cloud.members(key))}
+        except NotFound:
+            body = None
+        self.body, self.was_read = body, True
+        return body
+
+    def act(self, action: Action, live: Observed | None) -> None:
+        """Carry out the action: its writes in order, and the reads that they need."""
+        match action.op:
+            case Op.CREATE:
+                self._create(action)
+            case Op.UPDATE if live is not None:
+                self._update(action, live)
+            case Op.DELETE:
+                with contextlib.suppress(NotFound):
+                    self._send(Verb.DELETE, action.key, None)
+                self.read(action.key)
+
+    def look_again(self, key: ResourceKey, failure: CloudError) -> None:
+        """After a failed write, read what is there now, if the failure leaves that open."""
+        if self.writes or isinstance(failure, (AlreadyExists, NotFound, Stale, Transient)):
+            try:
+                self.read(key)
+            except CloudError:
+                self.was_read = False
+
+    def _create(self, action: Action) -> None:
+        key, spec = action.key, action.spec
+        self._send(Verb.INSERT, key, codec.body_of(key, spec))
+        for name in sorted(ROWS[Kind(key.kind)].after_insert):
+            value = getattr(spec, name)
+            if value is not UNSET and value:
+                self._set(key, name, (), value, "")
+        if key.kind in READ_AFTER_CREATE:
+            self.read(key)
+
+    def _update(self, action: Action, live: Observed) -> None:
+        key, row = action.key, ROWS[Kind(action.key.kind)]
+        fingerprint, fresh = live.fingerprint, None
+        clears = any(
+            change.after in (UNSET, ())
+            for change in action.changes
+            if change.field not in row.setters
+        )
+        patched = [change for change in action.changes if change.field not in row.setters]
+        if clears or not fingerprint:
+            fresh = self.read(key)
+            if fresh is None:
+                return
+            seen = codec.observed(key, fresh, live.ownership, self.read_began)
+            if seen.spec != live.spec:
+                return  # not what was planned on: the loop plans again with what was read
+            fingerprint = seen.fingerprint
+        self.was_read = False
+        for change in action.changes:
+            if change.field in row.setters:
+                self._set(key, change.field, change.before, change.after, fingerprint)
+        if patched:
+            wire = {f.name: f.encode_name for f in msgspec.structs.fields(action.spec)}
+            body = {
+                wire[change.field]: codec.encode(key.kind, change.after)
+                for change in patched
+                if change.after not in (UNSET, ())
+            }
+            if clears and fresh is not None:
+                cleared = {wire[c.field] for c in patched if c.after in (UNSET, ())}
+                kept = {name: value for name, value in fresh.items() if name not in cleared}
+                self._send(Verb.UPDATE, key, {**kept, **body})
+            else:
+                stamp = {"fingerprint": fingerprint} if fingerprint and row.fingerprint else {}
+                self._send(Verb.PATCH, key, {**body, **stamp})
+
+    def _set(self, key: ResourceKey, field: str, before: Any, after: Any, fingerprint: str) -> None:
+        """Change one field that has a verb of its own."""
+        if field == "instances":
+            old, new = set(before or ()), set(after)
+            for verb, members in (
+                (Verb.ADD_INSTANCES, new - old),
+                (Verb.REMOVE_INSTANCES, old - new),
+            ):
+                if members:
+                    listed = [{"instance": ref.to.link} for ref in sorted(members)]
+                    self._send(verb, key, {"instances": listed})
+            return
+        verb = VERBS[ROWS[Kind(key.kind)].setters[field]]
+        wire = {f.name: f.encode_name for f in msgspec.structs.fields(ROWS[Kind(key.kind)].spec)}
+        body = {wire[field]: codec.encode(key.kind, after)}
+        if verb is Verb.SET_NAMED_PORTS and fingerprint:
+            body["fingerprint"] = fingerprint
+        self._send(verb, key, body)
+
+    def _send(self, verb: Verb, key: ResourceKey, body: Body | None) -> None:
+        self.writes += 1
+        self._cloud.call(Call(verb, key, body))

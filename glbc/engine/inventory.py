@@ -1,0 +1,166 @@
+"""The actual graph: the last lists, with our own reads and writes folded in.
+
+Owned by the loop; nobody else writes it. A list begun before a write ended never overrides that
+write; what a list or a read could not tell stays what it was, never becomes "is not there".
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from glbc.model import codec
+from glbc.model.compute import BackendService, Spec, UrlMap
+from glbc.model.graph import Graph, Observed, Ownership
+from glbc.model.keys import Kind, ResourceKey
+from glbc.model.kinds import MANAGED
+from glbc.model.views import Hints
+from glbc.plan.planner import Action
+from glbc.plan.simulate import done
+
+Classify = Callable[[ResourceKey, Spec], Ownership]
+Body = Mapping[str, Any]
+
+
+class Inventory:
+    """What is in the cloud, as far as we know. Not thread-safe: the loop owns it."""
+
+    def __init__(self, project: str, classify: Classify) -> None:
+        self.project = project
+        self.listed: set[str] = set()  # kinds that were listed at least once
+        self._classify = classify
+        self._there: dict[ResourceKey, Observed] = {}
+        self._written: dict[ResourceKey, float] = {}  # when our last write of a key ended
+        self._absent: dict[ResourceKey, float] = {}  # keys that a read did not find, and when
+        self._unread: set[ResourceKey] = set()  # keys whose state must be read before planning
+        self._tags: dict[str, tuple[str, ...]] = {}
+        self._graph: Graph[Observed] | None = None
+
+    def fold_list(self, kind: str, bodies: Sequence[Body], began: float) -> None:
+        """Take over a complete list of one kind that was begun at `began` (seconds, monotonic)."""
+        if kind == Kind.INSTANCE:
+            self._tags = {b["name"]: tuple(b.get("tags", {}).get("items", ())) for b in bodies}
+            return
+        seen = set()
+        for body in bodies:
+            key = codec.key_of(kind, body, self.project)
+            seen.add(key)
+            if self._written.get(key, -1.0) < began:
+                self._put(key, body, began)
+        for key in [k for k in self._there if k.kind == kind and k not in seen]:
+            if self._written.get(key, -1.0) < began and self._there[key].read_at < began:
+                self._drop(key)
+        self.listed.add(kind)
+        self._graph = None
+
+    def fold_read(self, key: ResourceKey, body: Body | None, began: float) -> None:
+        """Take over a read of one key; None says that it does not exist."""
+        self._unread.discard(key)
+        if body is None:
+            self._drop(key)
+            self._absent[key] = began
+        else:
+            self._put(key, body, began)
+        self._graph = None
+
+    def fold_done(self, action: Action, ended: float) -> None:
+        """Fold in an action whose writes have all ended."""
+        key = action.key
+        self._unread.discard(key)
+        self._written[key] = ended
+        end = done(action, self._there.get(key))
+        if end is None:
+            self._drop(key)
+        else:
+            self._there[key] = msgspec.structs.replace(end, read_at=ended)
+            self._absent.pop(key, None)
+        self._graph = None
+
+    def doubt(self, key: ResourceKey) -> None:
+        """Remember that a write of `key` may or may not have happened: it must be read."""
+        self._unread.add(key)
+        self._graph = None
+
+    def doubted(self) -> set[ResourceKey]:
+        """Return the keys that must be read."""
+        return set(self._unread)
+
+    def is_confirmed_absent(self, key: ResourceKey) -> bool:
+        """Tell whether a read has said that `key` does not exist, and nothing came since."""
+        return key in self._absent and key not in self._there
+
+    def reclassify(self) -> None:
+        """Judge again whose everything is: the known front ends have changed."""
+        for key, live in self._there.items():
+            ownership = self._classify(key, live.spec)
+            if ownership is not live.ownership:
+                self._there[key] = msgspec.structs.replace(live, ownership=ownership)
+                self._graph = None
+
+    def get(self, key: ResourceKey) -> Observed | None:
+        """Return what is known of `key`."""
+        return self._there.get(key)
+
+    def owned_groups(self) -> list[ResourceKey]:
+        """Return the instance groups that are ours: their members are worth a read."""
+        return sorted(
+            key
+            for key, live in self._there.items()
+            if key.kind == Kind.INSTANCE_GROUP and live.ownership is Ownership.OWNED
+        )
+
+    def graph(self) -> Graph[Observed]:
+        """Return the actual graph; the same object until something changes."""
+        if self._graph is None:
+            nodes = [
+                msgspec.structs.replace(live, ownership=Ownership.UNREADABLE)
+                if key in self._unread
+                else live
+                for key, live in self._there.items()
+            ]
+            nodes.extend(
+                Observed(key=key, spec=Spec(), ownership=Ownership.UNREADABLE)
+                for key in self._unread
+                if key not in self._there
+            )
+            unreadable = [kind for kind in MANAGED if kind not in self.listed]
+            self._graph = Graph(nodes, unreadable)
+        return self._graph
+
+    def hints(self, refused: Iterable[ResourceKey]) -> Hints:
+        """Return the little that translation may know of the cloud."""
+        url_maps: dict[ResourceKey, UrlMap] = {}
+        modes: set[str] = set()
+        groups = set(self.owned_groups())
+        for key, live in self._there.items():
+            if isinstance(live.spec, UrlMap) and live.ownership is Ownership.OWNED:
+                url_maps[key] = live.spec
+            elif isinstance(live.spec, BackendService):
+                for backend in live.spec.backends or ():
+                    if backend.group.to in groups and isinstance(backend.balancing_mode, str):
+                        modes.add(backend.balancing_mode)
+        balancing = "UTILIZATION" if "UTILIZATION" in modes else "".join(sorted(modes))
+        return Hints(
+            url_maps=url_maps,
+            balancing=balancing,
+            refused=frozenset(refused),
+            instance_tags=self._tags,
+        )
+
+    def _put(self, key: ResourceKey, body: Body, began: float) -> None:
+        old = self._there.get(key)
+        if old is not None and old.read_at > began:
+            return
+        live = codec.observed(key, body, Ownership.FOREIGN, began)
+        if old is not None and "instances" not in body and key.kind == Kind.INSTANCE_GROUP:
+            spec = msgspec.structs.replace(live.spec, instances=old.spec.instances)  # type: ignore[attr-defined]
+            live = msgspec.structs.replace(live, spec=spec, refs=old.refs)
+        self._there[key] = msgspec.structs.replace(
+            live,
+            ownership=self._classify(key, live.spec),
+            set_by_us=old.set_by_us if old else frozenset(),
+        )
+        self._absent.pop(key, None)
+
+    def _drop(self, key: ResourceKey) -> None:
+        self._there.pop(key, None)

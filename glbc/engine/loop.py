@@ -1,0 +1,410 @@
+"""The loop: one desired graph, one actual graph, one plan, its frontier, and again.
+
+`step` is one turn and never blocks; `run` takes turns until told to stop. Only the loop's thread
+touches the inventory and the plan. There is nothing to resume after a crash: the next turn compares
+again.
+"""
+
+import threading
+from collections.abc import Iterable
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from glbc.config import Config
+from glbc.engine.executor import ActionJob, Job, ListJob, Outcome, ReadJob
+from glbc.engine.inventory import Inventory
+from glbc.engine.ports import Clock, Cluster
+from glbc.errors import (
+    AlreadyExists,
+    ClusterError,
+    Denied,
+    InUse,
+    QuotaExceeded,
+    Rejected,
+    Stale,
+    Transient,
+)
+from glbc.model.calls import EventNote, Write
+from glbc.model.compute import Spec
+from glbc.model.graph import Graph, Observed, Ownership
+from glbc.model.keys import Kind, ResourceKey
+from glbc.model.kinds import MANAGED
+from glbc.model.views import Hints, Snapshot
+from glbc.naming import Namer, Scheme
+from glbc.ownership import ownership_of
+from glbc.plan import guard
+from glbc.plan.planner import Action, Op, Plan, Refusal, frontier, plan
+from glbc.status import done_notes, leaving_keys, releases, writes
+from glbc.translate.desired import Desired, needs_finalizer, translate
+
+log = structlog.get_logger()
+
+BACKOFF_SEC = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)  # how long a key waits after each failure in a row
+HINT = {
+    Denied: "give the controller's service account the permission",
+    QuotaExceeded: "raise the quota, or delete what is not needed",
+    Rejected: "change what asks for it",
+}
+
+
+class Workers(Protocol):
+    """Runs jobs elsewhere; `drain` returns the outcomes that have come since."""
+
+    def start(self, job: Job) -> None:
+        """Run the job as soon as a worker is free."""
+        ...
+
+    def publish(self, write: Write) -> None:
+        """Carry out a Kubernetes write, one after the other."""
+        ...
+
+    def drain(self) -> list[Outcome]:
+        """Return the outcomes since the last call; never blocks."""
+        ...
+
+    def drain_writes(self) -> list[tuple[Write, ClusterError | None]]:
+        """Return how the published writes ended; never blocks."""
+        ...
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """A key that failed: how often in a row, and when to try again (seconds, monotonic)."""
+
+    times: int
+    retry_at: float
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """What the last turn saw and decided; frozen, for whoever wants to look."""
+
+    snapshot: Snapshot
+    desired: Desired
+    actual: Graph[Observed]
+    plan: Plan
+
+
+class Loop:
+    """The owner of inventory, plan and everything in flight. One thread."""
+
+    def __init__(  # a composition root hands everything over once
+        self, config: Config, namer: Namer, cluster: Cluster, workers: Workers, clock: Clock
+    ) -> None:
+        self.config = config
+        self.namer = namer
+        self.cluster = cluster
+        self.workers = workers
+        self.clock = clock
+        self.inventory = Inventory(config.project, self._ownership_of)
+        self.turn: Turn | None = None
+        self._known: frozenset[str] = frozenset()
+        self._flying: dict[ResourceKey, Action] = {}
+        self._reading: set[ResourceKey] = set()
+        self._listing: set[str] = set()
+        self._listed_at: dict[str, float] = {}  # when the last list of a kind ended, well or not
+        self._parked: dict[ResourceKey, Refusal] = {}
+        self._trouble: dict[ResourceKey, Trouble] = {}
+        self._told: set[EventNote] = set()
+        self._sent: dict[object, tuple[str, Write]] = {}
+        self._translated: tuple[Snapshot, Hints, Desired] | None = None
+        self._seen_complete = False
+
+    # One turn -----------------------------------------------------------------------------------
+
+    def step(self) -> bool:
+        """Take one turn: fold what has come, plan, start what may start, publish.
+
+        Returns:
+            True if this turn started or published something.
+        """
+        self._fold()
+        listing = self._list_again()
+        snapshot = self.cluster.snapshot()
+        self._seen_complete = self._seen_complete or snapshot.complete >= guard.NEEDED_VIEWS
+        if not self._seen_complete or not self.inventory.listed:
+            return listing
+        desired = self._desired(snapshot)
+        actual = self.inventory.graph()
+        full = plan(desired.graph, actual, desired.keep, self._parked)
+        lacking = {
+            snapshot.ingresses[name].ref
+            for name, served in desired.served.items()
+            if name in snapshot.ingresses and needs_finalizer(snapshot.ingresses[name], served)
+        }
+        due = guard.finalizers_first(guard.complete_view(full, snapshot.complete), lacking)
+        self.turn = Turn(snapshot, desired, actual, due)
+        started = self._start(due)
+        read = self._read(snapshot, desired)
+        told = self._publish(snapshot, desired, due, actual)
+        return listing or started or read or told
+
+    def in_flight(self) -> int:
+        """Return the number of cloud jobs that have not come back."""
+        return len(self._flying) + len(self._reading) + len(self._listing)
+
+    def wake_in(self) -> float:
+        """Return the seconds until something is due by itself."""
+        now = self.clock.monotonic()
+        due = [trouble.retry_at for trouble in self._trouble.values() if trouble.retry_at > now]
+        due.extend(at + self.config.resync_sec for at in self._listed_at.values())
+        return max(0.0, min(due, default=now + 1.0) - now)
+
+    def resync(self, kinds: Iterable[str] = ()) -> None:
+        """List these kinds (all of them when none is named) at the next turn."""
+        for kind in tuple(kinds) or (*MANAGED, Kind.INSTANCE):
+            self._listed_at.pop(kind, None)
+
+    # Desired ------------------------------------------------------------------------------------
+
+    def _desired(self, snapshot: Snapshot) -> Desired:
+        """Translate, unless nothing that the last translation looked at has changed."""
+        self._learn_names(snapshot)
+        refused = [key for key, refusal in self._parked.items() if refusal.action.op is Op.CREATE]
+        hints = self.inventory.hints(refused)
+        if self._translated is not None:
+            before, old, desired = self._translated
+            if before is snapshot and _same(old, hints, desired.consulted):
+                return desired
+        desired = translate(snapshot, hints, self.namer, self.config)
+        self._translated = (snapshot, hints, desired)
+        return desired
+
+    def _learn_names(self, snapshot: Snapshot) -> None:
+        """Keep the front-end names of all Ingresses: a trimmed name alone proves nothing."""
+        if self._translated is not None and self._translated[0] is snapshot:
+            return
+        known = known_names(snapshot, self.namer)
+        if known != self._known:
+            self._known = known
+            self.inventory.reclassify()
+
+    def _ownership_of(self, key: ResourceKey, spec: Spec) -> Ownership:
+        return ownership_of(key, spec, self.namer, self._known)
+
+    # Jobs ---------------------------------------------------------------------------------------
+
+    def _start(self, due: Plan) -> bool:
+        now, started = self.clock.monotonic(), False
+        for key in [k for k in self._parked if self._may_retry(k, now)]:
+            del self._parked[key]  # the next turn plans it again
+            started = True
+        for action in frontier(due, self._flying.values()):
+            if not self._may_retry(action.key, now):
+                continue
+            self._flying[action.key] = action
+            self.workers.start(ActionJob(action, self.inventory.get(action.key)))
+            started = True
+        return started
+
+    def _may_retry(self, key: ResourceKey, now: float) -> bool:
+        trouble = self._trouble.get(key)
+        return trouble is None or trouble.retry_at <= now
+
+    def _read(self, snapshot: Snapshot, desired: Desired) -> bool:
+        """Read what is in doubt, and what must be confirmed gone before a finalizer goes."""
+        now = self.clock.monotonic()
+        keys = self.inventory.doubted()
+        for name in desired.leaving:
+            for key in leaving_keys(snapshot.ingresses[name], self.namer, self.config):
+                if self.inventory.get(key) is None and not self.inventory.is_confirmed_absent(key):
+                    keys.add(key)
+        started = False
+        for key in sorted(keys - self._reading - self._flying.keys()):
+            if self._may_retry(key, now):
+                self._reading.add(key)
+                self.workers.start(ReadJob(key))
+                started = True
+        return started
+
+    def _list_again(self) -> bool:
+        """Start the lists that are due: all of them at the start and once per resync."""
+        now, started = self.clock.monotonic(), False
+        kinds = list(MANAGED) if self.config.node_tags else [*MANAGED, Kind.INSTANCE]
+        for kind in kinds:
+            last = self._listed_at.get(kind)
+            due = last is None or now - last >= self.config.resync_sec
+            if due and kind not in self._listing:
+                self._listing.add(kind)
+                groups = self.inventory.owned_groups() if kind == Kind.INSTANCE_GROUP else ()
+                self.workers.start(ListJob(kind, tuple(groups)))
+                started = True
+        return started
+
+    # Outcomes -----------------------------------------------------------------------------------
+
+    def _fold(self) -> None:
+        for outcome in self.workers.drain():
+            match outcome.job:
+                case ListJob():
+                    self._fold_list(outcome, outcome.job)
+                case ReadJob():
+                    self._reading.discard(outcome.job.key)
+                    self._fold_read(outcome, outcome.job.key)
+                case ActionJob():
+                    self._flying.pop(outcome.job.action.key, None)
+                    self._fold_action(outcome, outcome.job.action)
+        for write, error in self.workers.drain_writes():
+            if error is not None:
+                log.warning("publish_failed", write=type(write).__name__, error=str(error))
+                self._told.discard(write)
+                self._sent = {k: v for k, v in self._sent.items() if v[1] != write}
+
+    def _fold_list(self, outcome: Outcome, job: ListJob) -> None:
+        self._listing.discard(job.kind)
+        wait = float(self.config.resync_sec)
+        if outcome.error is not None:
+            log.warning("list_failed", kind=job.kind, error=str(outcome.error))
+            wait = min(wait, 5.0)
+        else:
+            self.inventory.fold_list(job.kind, outcome.bodies, outcome.began)
+            unread = set(self.inventory.owned_groups()) - set(job.groups)
+            if job.kind == Kind.INSTANCE_GROUP:
+                for key in unread:
+                    self.inventory.doubt(key)
+        self._listed_at[job.kind] = outcome.ended - self.config.resync_sec + wait
+
+    def _fold_read(self, outcome: Outcome, key: ResourceKey) -> None:
+        if outcome.error is not None:
+            self._fail(key, outcome)
+        else:
+            self._trouble.pop(key, None)
+            self.inventory.fold_read(key, outcome.read, outcome.began)
+
+    def _fold_action(self, outcome: Outcome, action: Action) -> None:
+        key, error = action.key, outcome.error
+        fields = {"op": action.op.value, "key": str(key), "reason": action.reason.value}
+        seconds = round(outcome.ended - outcome.began, 3)
+        if error is None:
+            self._trouble.pop(key, None)
+            self._parked.pop(key, None)
+            if outcome.writes:
+                log.info("action_done", **fields, seconds=seconds)
+                self.inventory.fold_done(action, outcome.ended)
+                if self.turn is not None:
+                    seen = self.turn.snapshot
+                    self._tell(done_notes(action, seen), seen)
+            if outcome.was_read:
+                self.inventory.fold_read(key, outcome.read, outcome.began)
+            return
+        log.warning("action_failed", **fields, seconds=seconds, error=str(error))
+        if outcome.was_read:
+            self.inventory.fold_read(key, outcome.read, outcome.began)
+        elif outcome.writes:
+            self.inventory.doubt(key)
+        if isinstance(error, (Rejected, Denied, QuotaExceeded)):
+            hint = next(text for cls, text in HINT.items() if isinstance(error, cls))
+            self._parked[key] = Refusal(action, str(error), hint)
+            self._fail(key, outcome, self.config.parked_retry_sec)
+        elif isinstance(error, InUse):
+            self.resync()  # somebody refers to it whom we have not seen
+            self._fail(key, outcome)
+        elif isinstance(error, (Transient, Stale, AlreadyExists)):
+            self._fail(key, outcome)
+
+    def _fail(self, key: ResourceKey, outcome: Outcome, wait: float | None = None) -> None:
+        times = self._trouble[key].times + 1 if key in self._trouble else 1
+        if wait is None:
+            wait = BACKOFF_SEC[min(times, len(BACKOFF_SEC)) - 1]
+        if isinstance(outcome.error, (Stale, AlreadyExists)) and times == 1:
+            wait = 0.0  # what was read just now is the answer
+        self._trouble[key] = Trouble(times, outcome.ended + wait)
+
+    # Kubernetes ---------------------------------------------------------------------------------
+
+    def _publish(
+        self, snapshot: Snapshot, desired: Desired, due: Plan, actual: Graph[Observed]
+    ) -> bool:
+        leaving = releases(
+            snapshot,
+            desired,
+            due,
+            actual,
+            gone=self.inventory.is_confirmed_absent,
+            namer=self.namer,
+            config=self.config,
+        )
+        sent = self._tell(writes(snapshot, desired, due, actual, self.config), snapshot)
+        return self._tell(() if self._flying else leaving, snapshot) or sent
+
+    def _tell(self, notes: Iterable[Write], snapshot: Snapshot) -> bool:
+        """Publish what was not published yet for the object as we see it."""
+        sent = False
+        for write in notes:
+            if isinstance(write, EventNote):
+                if write in self._told:
+                    continue
+                self._told.add(write)
+            else:
+                slot = (type(write), write.ingress)
+                name = f"{write.ingress.namespace}/{write.ingress.name}"
+                version = snapshot.ingresses[name].metadata.resource_version
+                if self._sent.get(slot) == (version, write):
+                    continue
+                self._sent[slot] = (version, write)
+            self.workers.publish(write)
+            sent = True
+        return sent
+
+
+def _same(old: Hints, new: Hints, consulted: Iterable[ResourceKey]) -> bool:
+    """Tell whether two hints are alike in all that the last translation looked at."""
+    if (old.balancing, old.refused) != (new.balancing, new.refused):
+        return False
+    if old.instance_tags != new.instance_tags:
+        return False
+    return all(old.url_maps.get(key) == new.url_maps.get(key) for key in consulted)
+
+
+def known_names(snapshot: Snapshot, namer: Namer) -> frozenset[str]:
+    """Return the front-end names that the cluster's Ingresses have under either scheme."""
+    return frozenset(
+        name
+        for ingress in snapshot.ingresses.values()
+        for scheme in Scheme
+        for name in msgspec.structs.astuple(
+            namer.frontend(scheme, ingress.metadata.namespace, ingress.metadata.name)
+        )
+        if name
+    )
+
+
+class Bell:
+    """Wakes the loop: at once for an outcome or a lone change, after the quiet for a burst."""
+
+    def __init__(self, config: Config, clock: Clock) -> None:
+        self._quiet, self._most = config.debounce_sec, config.debounce_max_sec
+        self._clock = clock
+        self._rung = threading.Event()
+        self._changed = threading.Event()
+        self._last_change = float("-inf")  # when the last change was let through
+
+    def ring(self) -> None:
+        """Wake the loop; any thread may."""
+        self._rung.set()
+
+    def change(self) -> None:
+        """Tell of a change in the cluster; any thread may."""
+        self._changed.set()
+        self._rung.set()
+
+    def wait(self, seconds: float) -> None:
+        """Return when rung, at the latest after `seconds`; a burst of changes is one ring."""
+        self._rung.wait(seconds)
+        self._rung.clear()
+        now = self._clock.monotonic()
+        burst = self._changed.is_set() and now - self._last_change < self._quiet
+        until = now + self._most
+        while self._changed.is_set():
+            self._changed.clear()
+            self._last_change = self._clock.monotonic()
+            if not burst or self._last_change >= until:
+                break
+            self._changed.wait(self._quiet)
+
+
+def run(loop: Loop, bell: Bell, stop: threading.Event) -> None:
+    """Take turns until told to stop: at once when woken, else when something is due."""
+    while not stop.is_set():
+        loop.step()
+        bell.wait(loop.wake_in())

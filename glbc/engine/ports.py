@@ -1,0 +1,56 @@
+"""What the engine needs of the world outside; the adapters implement it, the fakes' doors too."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from glbc.model.calls import Call, Write
+from glbc.model.keys import ResourceKey
+from glbc.model.views import Snapshot
+
+
+class Cloud(Protocol):
+    """Compute Engine. Every method blocks, may be called from any thread, and raises CloudError."""
+
+    def list(self, kind: str) -> Sequence[Mapping[str, Any]]:
+        """Return the bodies of all resources of `kind` that glbc may look at, all pages.
+
+        Global kinds: the global collection. `instanceGroups` and `instances`: every zone of the
+        project; each body then carries its `zone`.
+        """
+        ...
+
+    def get(self, key: ResourceKey) -> Mapping[str, Any]:
+        """Return the body of `key`. Raises NotFound when it does not exist."""
+        ...
+
+    def members(self, group: ResourceKey) -> Sequence[str]:
+        """Return the links of the instances of an instance group. Raises NotFound."""
+        ...
+
+    def call(self, call: Call) -> None:
+        """Send one mutation and return when its operation is done.
+
+        Raises:
+            CloudError: refused at once, or failed as an operation; the class says what to do.
+        """
+        ...
+
+
+class Cluster(Protocol):
+    """Kubernetes."""
+
+    def snapshot(self) -> Snapshot:
+        """Return the newest frozen view of the cluster; never blocks on the network."""
+        ...
+
+    def write(self, write: Write) -> None:
+        """Carry out one write. Raises ClusterError."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, in seconds."""
+
+    def monotonic(self) -> float:
+        """Return seconds since an arbitrary start."""
+        ...

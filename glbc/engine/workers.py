@@ -1,0 +1,89 @@
+"""Threads that run jobs: a pool for the cloud, one for Kubernetes writes.
+
+They hand outcomes back through queues and ring a bell; they share nothing else with the loop.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import structlog
+
+from glbc.engine.executor import Job, ListJob, Outcome, Runner
+from glbc.engine.ports import Cluster
+from glbc.errors import ClusterError
+from glbc.model.calls import Write
+
+log = structlog.get_logger()
+
+Item = TypeVar("Item")
+
+
+class ThreadWorkers:
+    """`cloud-n` threads for actions and reads, `observe` for lists, `publish` for Kubernetes."""
+
+    def __init__(
+        self, runner: Runner, cluster: Cluster, threads: int, ring: Callable[[], None]
+    ) -> None:
+        self._runner = runner
+        self._cluster = cluster
+        self._ring = ring
+        self._cloud = ThreadPoolExecutor(threads, thread_name_prefix="cloud")
+        self._observe = ThreadPoolExecutor(4, thread_name_prefix="observe")
+        self._publisher = ThreadPoolExecutor(1, thread_name_prefix="publish")
+        self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._written: queue.SimpleQueue[tuple[Write, ClusterError | None]] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+
+    def start(self, job: Job) -> None:
+        """Run the job as soon as a thread is free; lists never wait behind actions."""
+        pool = self._observe if isinstance(job, ListJob) else self._cloud
+        pool.submit(self._run, job)
+
+    def publish(self, write: Write) -> None:
+        """Carry out a Kubernetes write, one after the other."""
+        self._publisher.submit(self._write, write)
+
+    def drain(self) -> list[Outcome]:
+        """Return the outcomes since the last call."""
+        return _drained(self._outcomes)
+
+    def drain_writes(self) -> list[tuple[Write, ClusterError | None]]:
+        """Return how the published writes ended."""
+        return _drained(self._written)
+
+    def stop(self) -> None:
+        """Start nothing more; wait for what is under way."""
+        self._stopping.set()
+        for pool in (self._cloud, self._observe, self._publisher):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _run(self, job: Job) -> None:
+        try:
+            self._outcomes.put(self._runner.run(job))
+        except Exception:
+            # A bug in one job must not hide: without an outcome the loop would wait for ever.
+            log.exception("job_crashed", job=type(job).__name__)
+            raise
+        finally:
+            self._ring()
+
+    def _write(self, write: Write) -> None:
+        error: ClusterError | None = None
+        try:
+            self._cluster.write(write)
+        except ClusterError as failure:
+            error = failure
+        self._written.put((write, error))
+        self._ring()
+
+
+def _drained(items: "queue.SimpleQueue[Item]") -> list[Item]:
+    found: list[Item] = []
+    while True:
+        try:
+            found.append(items.get_nowait())
+        except queue.Empty:
+            return found

@@ -1,0 +1,1 @@
+"""The Compute Engine side. `client` is the only module that imports google."""

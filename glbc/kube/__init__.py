@@ -1,0 +1,1 @@
+"""The Kubernetes side: list and watch, and the few writes we make."""

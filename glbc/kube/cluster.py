@@ -1,0 +1,48 @@
+"""Kubernetes as the engine knows it: one Snapshot to read, one way to write."""
+
+from collections.abc import Iterable
+
+from glbc.kube.client import Api
+from glbc.kube.identity import read_identity
+from glbc.kube.reflector import OnChange, Row, Timing
+from glbc.kube.watch import KINDS, Reflectors
+from glbc.kube.writer import Writer
+from glbc.model.calls import Write
+from glbc.model.views import Snapshot
+
+__all__ = ["KubeCluster", "read_identity"]
+
+
+class KubeCluster:
+    """The engine's Cluster port: watches read, the writer writes."""
+
+    def __init__(
+        self,
+        api: Api,
+        *,
+        on_change: OnChange = lambda _: None,
+        kinds: Iterable[Row] = KINDS,
+        timing: Timing = Timing(),  # noqa: B008 - frozen
+    ) -> None:
+        self.reflectors = Reflectors(api, on_change=on_change, kinds=kinds, timing=timing)
+        self._writer = Writer(api)
+
+    def start(self) -> None:
+        """Start to watch."""
+        self.reflectors.start()
+
+    def stop(self) -> None:
+        """Stop to watch; writing still works."""
+        self.reflectors.stop()
+
+    def wait_synced(self, timeout: float) -> bool:
+        """Wait until every kind has been listed once; False when `timeout` seconds were too few."""
+        return self.reflectors.wait_synced(timeout)
+
+    def snapshot(self) -> Snapshot:
+        """Return the newest frozen view of the cluster; never blocks on the network."""
+        return self.reflectors.snapshot()
+
+    def write(self, write: Write) -> None:
+        """Carry out one write. Raises ClusterError; status 409 means: try again with a newer view."""
+        self._writer.write(write)

@@ -1,0 +1,195 @@
+"""Which cluster this is: the uid in the name of everything, read once at start.
+
+A wrong identity makes every resource of the cluster look like somebody else's and builds all of it a second time. So a
+uid is made up only for a cluster that visibly has no load balancer of this kind yet; whoever has one, but does not say
+its uid, must be told what to restore. Where the uid is kept and in which order it is looked for is ingress-gce's
+(`cmd/glbc/app/namer.go`). A value that came from a flag is used, never stored.
+"""
+
+import secrets
+from collections.abc import Iterator
+from typing import Any, Final, TypeVar
+
+import msgspec
+import structlog
+
+from glbc.errors import ClusterError
+from glbc.kube.client import MERGE_PATCH, Api, ApiError
+from glbc.model.views import Identity, Ingress, Meta
+
+T = TypeVar("T")
+
+UID: Final = "uid"
+PROVIDER_UID: Final = "provider-uid"
+
+_NAMESPACE: Final = "kube-system"
+_NAME: Final = "ingress-uid"
+_WHERE: Final = f"ConfigMap {_NAMESPACE}/{_NAME}"
+_CONFIG_MAPS: Final = f"/api/v1/namespaces/{_NAMESPACE}/configmaps"
+_INGRESSES: Final = "/apis/networking.k8s.io/v1/ingresses"
+_RULES: Final = (  # annotation that names a rule, and how its v1 name begins
+    ("ingress.kubernetes.io/forwarding-rule", "k8s-fw"),
+    ("ingress.kubernetes.io/https-forwarding-rule", "k8s-fws"),
+)
+_UNCUT: Final = 62  # characters; a longer name was cut, and its uid with it
+_UID_BYTES: Final = 8
+_PAGE: Final = 500
+_NOT_FOUND: Final = 404
+_CONFLICT: Final = 409
+_ROUNDS: Final = 3  # another replica may write the same ConfigMap at the same time
+
+
+class _ConfigMap(msgspec.Struct):
+    metadata: Meta
+    data: dict[str, str] | None = None
+
+    def value(self, key: str) -> str:
+        return (self.data or {}).get(key, "").strip()
+
+
+class _Namespace(msgspec.Struct):
+    metadata: Meta
+
+
+class _Version(msgspec.Struct):
+    next_page: str = msgspec.field(name="continue", default="")
+
+
+class _Ingresses(msgspec.Struct):
+    metadata: _Version
+    items: list[msgspec.Raw] | None = None
+
+
+def read_identity(
+    api: Api, cluster_uid: str = "", provider_uid: str = "", *, write: bool = True
+) -> Identity:
+    """Find out which cluster this is, and keep what was found.
+
+    Args:
+        api: of the cluster.
+        cluster_uid: from the command line; wins over the ConfigMap.
+        provider_uid: likewise, for the name of the firewall rule.
+        write: store what is missing; without it nothing is written, and no uid is made up.
+
+    Raises:
+        ClusterError: the API failed, or there is no identity and none may be made up.
+    """
+    body = api.request("GET", f"/api/v1/namespaces/{_NAMESPACE}")
+    kube_system_uid = _decoded(body, _Namespace, f"namespace {_NAMESPACE}").metadata.uid
+    for _ in range(_ROUNDS):
+        stored = _stored(api)
+        uid = cluster_uid or (stored.value(UID) if stored else "")
+        missing: dict[str, str] = {}
+        if not uid:
+            uid = _recovered(api) or _made_up(exists=stored is not None, write=write)
+            missing[UID] = uid
+        firewall = provider_uid or (stored.value(PROVIDER_UID) if stored else "")
+        if not firewall:
+            firewall = uid
+            if not cluster_uid:
+                missing[PROVIDER_UID] = uid
+        if not write or not missing or _kept(api, stored, missing):
+            return Identity(
+                cluster_uid=uid, kube_system_uid=kube_system_uid, firewall_name=firewall
+            )
+    raise ClusterError(
+        f"{_WHERE}: somebody else keeps changing it: stop the other controller", status=_CONFLICT
+    )
+
+
+def _stored(api: Api) -> _ConfigMap | None:
+    try:
+        body = api.request("GET", f"{_CONFIG_MAPS}/{_NAME}")
+    except ApiError as error:
+        if error.status == _NOT_FOUND:
+            return None
+        raise
+    return _decoded(body, _ConfigMap, _WHERE)
+
+
+def _kept(api: Api, stored: _ConfigMap | None, missing: dict[str, str]) -> bool:
+    """Store what was missing; False when somebody else wrote first: then theirs counts."""
+    try:
+        if stored is None:
+            metadata: dict[str, Any] = {"name": _NAME, "namespace": _NAMESPACE}
+            made = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": metadata, "data": missing}
+            api.request("POST", _CONFIG_MAPS, body=made)
+        else:
+            metadata = {"resourceVersion": stored.metadata.resource_version}
+            patch = {"metadata": metadata, "data": missing}
+            api.request("PATCH", f"{_CONFIG_MAPS}/{_NAME}", body=patch, content_type=MERGE_PATCH)
+    except ApiError as error:
+        if error.status in {_CONFLICT, _NOT_FOUND}:
+            return False
+        raise
+    structlog.get_logger().info(
+        "identity_stored", **{key.replace("-", "_"): missing[key] for key in missing}
+    )
+    return True
+
+
+def _recovered(api: Api) -> str:
+    """Return the uid that the rules of served Ingresses tell; "" when nothing is served.
+
+    Raises:
+        ClusterError: something is served, but its uid is not told, or more than one is.
+    """
+    told: set[str] = set()
+    silent: list[str] = []
+    for ingress in _served(api):
+        meta = ingress.metadata
+        for annotation, prefix in _RULES:
+            rule = (meta.annotations or {}).get(annotation, "")
+            uid = rule.removeprefix(f"{prefix}-{meta.namespace}-{meta.name}--")
+            if uid != rule and uid and len(rule) <= _UNCUT:
+                told.add(uid)
+            elif rule:
+                silent.append(f"{ingress.ref} has {rule}")
+    if len(told) == 1:
+        return told.pop()
+    if told:
+        raise ClusterError(
+            f"{_WHERE}: has no uid, and the Ingresses tell several ({', '.join(sorted(told))}):"
+            f" put the right one into its key {UID}, or pass --cluster-uid"
+        )
+    if silent:
+        raise ClusterError(
+            f"{_WHERE}: has no uid, but load balancers exist ({silent[0]}):"
+            f" restore its key {UID}, or pass --cluster-uid"
+        )
+    return ""
+
+
+def _served(api: Api) -> Iterator[Ingress]:
+    """Yield the Ingresses that have an address."""
+    query = {"limit": str(_PAGE)}
+    while True:
+        page = _decoded(api.request("GET", _INGRESSES, query), _Ingresses, "list of Ingresses")
+        for raw in page.items or ():
+            ingress = _decoded(raw, Ingress, "Ingress")
+            if ingress.status.load_balancer.ingress:
+                yield ingress
+        if not page.metadata.next_page:
+            return
+        query["continue"] = page.metadata.next_page
+
+
+def _made_up(*, exists: bool, write: bool) -> str:
+    """Return a new uid, where that is allowed."""
+    if exists:  # it was made by somebody who knew the cluster: an empty uid may be meant
+        raise ClusterError(
+            f"{_WHERE}: exists but has no uid: put one into its key {UID}, delete it, or pass --cluster-uid"
+        )
+    if not write:
+        raise ClusterError(
+            f"{_WHERE}: not found, so this cluster has no identity yet:"
+            " start `glbc run` once, or pass --cluster-uid"
+        )
+    return secrets.token_hex(_UID_BYTES)
+
+
+def _decoded(body: bytes | msgspec.Raw, type_: type[T], what: str) -> T:
+    try:
+        return msgspec.json.decode(body, type=type_)
+    except msgspec.MsgspecError as error:
+        raise ClusterError(f"{what}: the API server's answer cannot be read: {error}") from error

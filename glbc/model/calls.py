@@ -1,0 +1,61 @@
+"""What the edges are asked to do: calls to the cloud, and writes to Kubernetes, as frozen values."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from glbc.model.finding import ObjectRef
+from glbc.model.keys import ResourceKey
+
+
+class Verb(StrEnum):
+    """The mutations that glbc sends; the value is the API's method name."""
+
+    INSERT = "insert"
+    PATCH = "patch"
+    UPDATE = "update"
+    DELETE = "delete"
+    SET_NAMED_PORTS = "setNamedPorts"
+    ADD_INSTANCES = "addInstances"
+    REMOVE_INSTANCES = "removeInstances"
+    SET_URL_MAP = "setUrlMap"
+    SET_TARGET = "setTarget"
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One mutation of one resource: sent once, then waited for until its operation is done."""
+
+    verb: Verb
+    key: ResourceKey
+    body: Mapping[str, Any] | None = None  # REST JSON, camelCase; None for delete
+
+
+class IngressPatch(msgspec.Struct, frozen=True, kw_only=True):
+    """Change an Ingress's own metadata, guarded by its resource version."""
+
+    ingress: ObjectRef
+    resource_version: str
+    finalizers: tuple[str, ...] | None = None  # the whole list; None leaves it alone
+    annotations: Mapping[str, str | None] | None = None  # None as a value removes the key
+
+
+class StatusPatch(msgspec.Struct, frozen=True, kw_only=True):
+    """Publish the addresses of an Ingress; an empty tuple clears them."""
+
+    ingress: ObjectRef
+    addresses: tuple[str, ...]
+
+
+class EventNote(msgspec.Struct, frozen=True, kw_only=True):
+    """Tell about an object, once: equal notes are one Event in the cluster."""
+
+    object: ObjectRef
+    uid: str
+    type: str  # Normal | Warning
+    reason: str
+    message: str  # at most 1024 characters
+
+
+Write = IngressPatch | StatusPatch | EventNote

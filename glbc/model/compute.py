@@ -1,0 +1,162 @@
+"""The fields of Compute Engine's kinds that glbc manages, one frozen struct per kind.
+
+A field left UNSET is not ours to set: it is never sent, compared or cleared. Names are the API's,
+camelCase on the wire. The rules of each kind (what is immutable, whose a list element is, …) are
+rows of `kinds.py`, not methods here.
+"""
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from glbc.model.keys import Ref
+
+
+class Spec(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """What every kind has."""
+
+    description: str | UnsetType = UNSET  # free text; for some kinds the proof that it is ours
+
+
+class HttpCheck(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """How an HTTP, HTTPS or HTTP/2 health check asks; healthChecks.httpHealthCheck and siblings."""
+
+    port: int | UnsetType = UNSET  # TCP port 1–65535; the node port
+    port_specification: str | UnsetType = (
+        UNSET  # USE_FIXED_PORT | USE_NAMED_PORT | USE_SERVING_PORT
+    )
+    request_path: str | UnsetType = UNSET  # starts with "/"; API default "/"
+    host: str | UnsetType = UNSET  # Host header of the probe; API default: the backend's address
+
+
+class HealthCheck(Spec, frozen=True, rename="camel", kw_only=True):
+    """compute.healthChecks."""
+
+    type: str | UnsetType = UNSET  # HTTP | HTTPS | HTTP2: the protocol of the backend
+    check_interval_sec: int | UnsetType = UNSET  # seconds, 1–300; API default 5
+    timeout_sec: int | UnsetType = UNSET  # seconds, ≤ interval; API default 5
+    healthy_threshold: int | UnsetType = UNSET  # probes, 1–10; API default 2
+    unhealthy_threshold: int | UnsetType = UNSET  # probes, 1–10; API default 2
+    http_health_check: HttpCheck | UnsetType = UNSET
+    https_health_check: HttpCheck | UnsetType = UNSET
+    http2_health_check: HttpCheck | UnsetType = UNSET
+
+
+class NamedPort(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """A port of an instance group that backend services call by name."""
+
+    name: str  # `port<node port>` when ours
+    port: int  # TCP port 1–65535
+
+
+class InstanceGroup(Spec, frozen=True, rename="camel", kw_only=True):
+    """compute.instanceGroups (unmanaged, zonal)."""
+
+    named_ports: tuple[NamedPort, ...] | UnsetType = UNSET  # setNamedPorts
+    instances: tuple[Ref, ...] | UnsetType = UNSET  # members; addInstances, removeInstances
+
+
+class Backend(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """One group behind a backend service; backendServices.backends[]."""
+
+    group: Ref
+    balancing_mode: str | UnsetType = UNSET  # RATE | UTILIZATION; one mode per shared group
+    max_rate_per_instance: float | UnsetType = UNSET  # requests/s; only with RATE
+    capacity_scaler: float | UnsetType = UNSET  # 0 or 0.1–1.0; API default 1
+
+
+class LogConfig(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """backendServices.logConfig."""
+
+    enable: bool | UnsetType = UNSET
+    sample_rate: float | UnsetType = UNSET  # share of requests, 0–1
+
+
+class BackendService(Spec, frozen=True, rename="camel", kw_only=True):
+    """compute.backendServices."""
+
+    protocol: str | UnsetType = UNSET  # HTTP | HTTPS | HTTP2; API default HTTP
+    port: int | UnsetType = UNSET  # TCP port; kept beside port_name as upstream does
+    port_name: str | UnsetType = UNSET  # the group's named port that gets the traffic
+    health_checks: tuple[Ref, ...] | UnsetType = UNSET  # exactly one for groups
+    backends: tuple[Backend, ...] | UnsetType = UNSET  # keyed by group
+    log_config: LogConfig | UnsetType = UNSET
+    load_balancing_scheme: str | UnsetType = UNSET  # API default EXTERNAL
+
+
+class HostRule(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """urlMaps.hostRules[]."""
+
+    hosts: tuple[str, ...]  # DNS names, `*.x` or `*`
+    path_matcher: str  # name of the matcher for these hosts
+
+
+class PathRule(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """urlMaps.pathMatchers[].pathRules[]: the longest match wins, whatever the order."""
+
+    paths: tuple[str, ...]  # start with "/"; `*` only last and after "/"
+    service: Ref | UnsetType = UNSET
+
+
+class PathMatcher(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """urlMaps.pathMatchers[]."""
+
+    name: str
+    default_service: Ref | UnsetType = UNSET
+    path_rules: tuple[PathRule, ...] | UnsetType = UNSET
+
+
+class UrlMap(Spec, frozen=True, rename="camel", kw_only=True):
+    """compute.urlMaps."""
+
+    default_service: Ref | UnsetType = UNSET
+    host_rules: tuple[HostRule, ...] | UnsetType = UNSET
+    path_matchers: tuple[PathMatcher, ...] | UnsetType = UNSET
+
+
+class TargetHttpProxy(Spec, frozen=True, rename="camel", kw_only=True):
+    """compute.targetHttpProxies."""
+
+    url_map: Ref | UnsetType = UNSET  # setUrlMap
+
+
+class TargetHttpsProxy(Spec, frozen=True, rename="camel", kw_only=True):
+    """compute.targetHttpsProxies: seen (it refers to our URL maps), not made yet."""
+
+    url_map: Ref | UnsetType = UNSET  # setUrlMap
+    ssl_certificates: tuple[Ref, ...] | UnsetType = UNSET  # setSslCertificates
+
+
+class SslCertificate(Spec, frozen=True, rename="camel", kw_only=True):
+    """compute.sslCertificates: seen, not made yet."""
+
+
+class ForwardingRule(Spec, frozen=True, rename="camel", kw_only=True):
+    """compute.globalForwardingRules."""
+
+    ip_address: str | UnsetType = msgspec.field(name="IPAddress", default=UNSET)  # literal IPv4
+    ip_protocol: str | UnsetType = msgspec.field(name="IPProtocol", default=UNSET)  # TCP
+    port_range: str | UnsetType = UNSET  # `80-80`
+    target: Ref | UnsetType = UNSET  # setTarget
+    load_balancing_scheme: str | UnsetType = UNSET  # API default EXTERNAL
+
+
+class Address(Spec, frozen=True, rename="camel", kw_only=True):
+    """compute.globalAddresses: seen, not made yet."""
+
+    address: str | UnsetType = UNSET  # literal IPv4
+
+
+class Allowed(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """firewalls.allowed[]."""
+
+    ip_protocol: str = msgspec.field(name="IPProtocol")  # tcp
+    ports: tuple[str, ...] = ()  # `80` or `30000-32767`; none means all
+
+
+class Firewall(Spec, frozen=True, rename="camel", kw_only=True):
+    """compute.firewalls."""
+
+    network: Ref | UnsetType = UNSET
+    source_ranges: tuple[str, ...] | UnsetType = UNSET  # CIDRs
+    allowed: tuple[Allowed, ...] | UnsetType = UNSET
+    target_tags: tuple[str, ...] | UnsetType = UNSET  # instance tags; none means every instance

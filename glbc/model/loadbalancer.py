@@ -1,0 +1,63 @@
+"""Load-balancer words, between Kubernetes and Compute Engine: no Ingress in here.
+
+What an Ingress says is lowered to these, and these to resources, so that another front end of the
+same engine (the Gateway API) needs no new planner.
+"""
+
+import msgspec
+
+from glbc.model.finding import ObjectRef
+from glbc.model.keys import ResourceKey
+
+
+class FrontendNames(msgspec.Struct, frozen=True, kw_only=True):
+    """The names of what one Ingress owns alone."""
+
+    load_balancer: str  # what the other names are made of; itself no resource
+    url_map: str
+    http_proxy: str
+    https_proxy: str
+    http_rule: str
+    https_rule: str
+    certificate_prefix: str  # what the name of each of its certificates begins with
+    redirect_map: str | None = None  # None: the scheme has no such name (v1)
+
+    @property
+    def address(self) -> str:
+        """Return the managed address's name: the HTTP rule's, also if only HTTPS exists (igce `addresses.go`)."""
+        return self.http_rule
+
+
+class Backend(msgspec.Struct, frozen=True, kw_only=True):
+    """One Service port that gets traffic through instance groups."""
+
+    service: ObjectRef
+    port_name: str  # how the first user names the port: either this …
+    port_number: int  # … or this; part of upstream's description, never compared
+    node_port: int  # TCP port 1–65535
+    protocol: str  # HTTP | HTTPS | HTTP2
+    check_path: str  # path of the health check, starts with "/"
+    origin: str  # the object and field that asked for it first
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One path of one host, in the URL map's own syntax."""
+
+    path: str
+    backend: ResourceKey
+
+
+class Host(msgspec.Struct, frozen=True):
+    """The routes of one host; `*` is every host that no other entry names."""
+
+    name: str
+    routes: tuple[Route, ...]
+
+
+class LoadBalancer(msgspec.Struct, frozen=True, kw_only=True):
+    """One front end: what is served, under which names."""
+
+    owner: ObjectRef
+    names: FrontendNames
+    default: ResourceKey  # backend service of whatever no route matches
+    hosts: tuple[Host, ...]

@@ -1,0 +1,238 @@
+"""What glbc sees of Kubernetes: frozen views in the shape of the API's own JSON.
+
+Only the fields that are used are named here; the rest of an object is never built. `Snapshot` and
+`Hints` are the only inputs of translation.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from glbc.model.compute import UrlMap
+from glbc.model.finding import ObjectRef
+from glbc.model.keys import ResourceKey
+
+
+class View(msgspec.Struct, frozen=True, rename="camel", kw_only=True, gc=False):
+    """Base of all views: frozen, camelCase as on the wire."""
+
+
+class Meta(View, frozen=True):
+    """metadata."""
+
+    name: str
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
+    finalizers: tuple[str, ...] | None = None
+    annotations: dict[str, str] | None = None
+    labels: dict[str, str] | None = None
+
+
+class ServicePortRef(View, frozen=True):
+    """A service port, by name or by number."""
+
+    name: str = ""
+    number: int = 0
+
+
+class ServiceRef(View, frozen=True):
+    """backend.service."""
+
+    name: str
+    port: ServicePortRef = ServicePortRef()
+
+
+class ResourceRef(View, frozen=True):
+    """backend.resource: not supported, but named in the finding."""
+
+    kind: str = ""
+    name: str = ""
+
+
+class IngressBackend(View, frozen=True):
+    """A backend: a service, or a resource."""
+
+    service: ServiceRef | None = None
+    resource: ResourceRef | None = None
+
+
+class HttpPath(View, frozen=True):
+    """rules[].http.paths[]."""
+
+    backend: IngressBackend
+    path: str | None = None
+    path_type: str | None = None
+
+
+class HttpRule(View, frozen=True):
+    """rules[].http."""
+
+    paths: tuple[HttpPath, ...] = ()
+
+
+class IngressRule(View, frozen=True):
+    """rules[]."""
+
+    host: str | None = None
+    http: HttpRule | None = None
+
+
+class IngressTls(View, frozen=True):
+    """tls[]."""
+
+    secret_name: str | None = None
+
+
+class IngressSpec(View, frozen=True):
+    """Ingress spec."""
+
+    ingress_class_name: str | None = None
+    default_backend: IngressBackend | None = None
+    rules: tuple[IngressRule, ...] | None = None
+    tls: tuple[IngressTls, ...] | None = None
+
+
+class LoadBalancerIngress(View, frozen=True):
+    """status.loadBalancer.ingress[]."""
+
+    ip: str | None = None
+
+
+class LoadBalancerStatus(View, frozen=True):
+    """status.loadBalancer."""
+
+    ingress: tuple[LoadBalancerIngress, ...] | None = None
+
+
+class IngressStatus(View, frozen=True):
+    """Ingress status."""
+
+    load_balancer: LoadBalancerStatus = LoadBalancerStatus()
+
+
+class Ingress(View, frozen=True):
+    """networking.k8s.io/v1 Ingress."""
+
+    metadata: Meta
+    spec: IngressSpec = IngressSpec()
+    status: IngressStatus = IngressStatus()
+
+    @property
+    def ref(self) -> ObjectRef:
+        """How a finding names it."""
+        return ObjectRef("Ingress", self.metadata.namespace, self.metadata.name)
+
+    @property
+    def address(self) -> str:
+        """The published IP address, or ""."""
+        entries = self.status.load_balancer.ingress or ()
+        return (entries[0].ip or "") if entries else ""
+
+
+class ServicePort(View, frozen=True):
+    """ports[]."""
+
+    port: int
+    name: str = ""
+    node_port: int = 0
+    protocol: str = "TCP"
+
+
+class ServiceSpec(View, frozen=True):
+    """Service spec."""
+
+    type: str = "ClusterIP"
+    ports: tuple[ServicePort, ...] | None = None
+
+
+class Service(View, frozen=True):
+    """core/v1 Service."""
+
+    metadata: Meta
+    spec: ServiceSpec = ServiceSpec()
+
+
+class Taint(View, frozen=True):
+    """spec.taints[]."""
+
+    key: str
+
+
+class NodeSpec(View, frozen=True):
+    """Node spec."""
+
+    provider_id: str = msgspec.field(name="providerID", default="")
+    taints: tuple[Taint, ...] | None = None
+
+
+class NodeCondition(View, frozen=True):
+    """status.conditions[]."""
+
+    type: str
+    status: str
+
+
+class NodeStatus(View, frozen=True):
+    """Node status."""
+
+    conditions: tuple[NodeCondition, ...] | None = None
+
+
+class Node(View, frozen=True):
+    """core/v1 Node."""
+
+    metadata: Meta
+    spec: NodeSpec = NodeSpec()
+    status: NodeStatus = NodeStatus()
+
+
+class IngressClassSpec(View, frozen=True):
+    """IngressClass spec."""
+
+    controller: str = ""
+
+
+class IngressClass(View, frozen=True):
+    """networking.k8s.io/v1 IngressClass."""
+
+    metadata: Meta
+    spec: IngressClassSpec = IngressClassSpec()
+
+
+VIEWS: Final[dict[str, type[View]]] = {
+    "Ingress": Ingress,
+    "Service": Service,
+    "Node": Node,
+    "IngressClass": IngressClass,
+}
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Which cluster this is; read once, and never changed while running."""
+
+    cluster_uid: str  # ConfigMap kube-system/ingress-uid, key `uid`
+    kube_system_uid: str  # metadata.uid of namespace kube-system
+    firewall_name: str = ""  # the same ConfigMap's `provider-uid`; "" means the cluster uid
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """The cluster at one moment. Keys are `namespace/name`, of cluster-wide kinds the name."""
+
+    ingresses: Mapping[str, Ingress] = {}
+    services: Mapping[str, Service] = {}
+    nodes: Mapping[str, Node] = {}
+    ingress_classes: Mapping[str, IngressClass] = {}
+    complete: frozenset[str] = frozenset()  # kinds whose list is done and whose watch is alive
+
+
+class Hints(msgspec.Struct, frozen=True, kw_only=True):
+    """The little that translation may know of the cloud, computed from the actual graph."""
+
+    url_maps: Mapping[ResourceKey, UrlMap] = {}  # the routes served now
+    balancing: str = ""  # the mode that live backends of our groups have; "" when there are none
+    refused: frozenset[ResourceKey] = frozenset()  # resources whose CREATE is parked
+    instance_tags: Mapping[str, tuple[str, ...]] = {}  # instance name -> its network tags

@@ -1,0 +1,59 @@
+"""What proves that a resource is ours: its name, and the grammar of its description.
+
+A name prefix is not proof. A grammar, not equality: the Service that a description names may be
+gone. Anything that fails a rule is left alone.
+"""
+
+import re
+from collections.abc import Container
+from typing import Final
+
+from msgspec import UNSET
+
+from glbc.model.compute import Spec
+from glbc.model.graph import Ownership
+from glbc.model.keys import Kind, ResourceKey
+from glbc.naming import Identity, Namer
+
+_NOTHING: Final = re.compile(r"")
+_INGRESS: Final = re.compile(r'\{"kubernetes\.io/ingress-name": ?"[^"/]+/[^"/]+"\}')
+
+GRAMMAR: Final[dict[Kind, re.Pattern[str]]] = {
+    # What ingress-gce or we write there (reference: resource bodies).
+    Kind.HEALTH_CHECK: re.compile(
+        r"Default kubernetes L7 Loadbalancing health check.*"
+        r"|Kubernetes L7 health check generated with readiness probe settings\."
+        r'|\{\s*"k8sCluster":.*"k8sResource":.*\}',
+        re.DOTALL,
+    ),
+    Kind.BACKEND_SERVICE: re.compile(r'\{"kubernetes\.io/service-name":"[^"/]+/[^"/]+".*\}'),
+    Kind.TARGET_HTTP_PROXY: _INGRESS,
+    Kind.TARGET_HTTPS_PROXY: _INGRESS,
+    Kind.FORWARDING_RULE: _INGRESS,
+    Kind.FIREWALL: re.compile(r"GCE L7 firewall rule"),
+    # These have no description of ours: empty fits.
+    Kind.INSTANCE_GROUP: _NOTHING,
+    Kind.URL_MAP: _NOTHING,
+    Kind.SSL_CERTIFICATE: _NOTHING,
+    Kind.ADDRESS: _NOTHING,
+}
+
+
+def ownership_of(key: ResourceKey, spec: Spec, namer: Namer, known: Container[str]) -> Ownership:
+    """Return whose a resource is.
+
+    Args:
+        key: what it is called.
+        spec: what was read of it.
+        namer: makes our names, and reads them back.
+        known: the front-end names of the Ingresses that the cluster has now. A name that is too
+            short to hold our whole identity is ours only when one of them has it.
+    """
+    parsed = namer.parse(key.name)
+    if parsed is None or key.kind not in parsed.collections:
+        return Ownership.FOREIGN
+    if parsed.identity is not Identity.FULL and key.name not in known:
+        return Ownership.FOREIGN
+    description = "" if spec.description is UNSET else spec.description
+    fits = GRAMMAR[Kind(key.kind)].fullmatch(description) is not None
+    return Ownership.OWNED if fits else Ownership.ADOPTABLE

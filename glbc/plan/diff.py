@@ -1,0 +1,105 @@
+"""Three-way field diff: what is wanted, what is there, what we set before.
+
+Own fields, not objects: a field that is neither wanted nor set by us is somebody's and stays.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from glbc.model.compute import Spec
+from glbc.model.keys import Kind, ResourceKey
+from glbc.model.kinds import ROWS, Keyed, Row
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One field that has to change; `after` is the whole new value, UNSET to clear it."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+class Neighbours(msgspec.Struct, frozen=True):
+    """What the diff of one resource must know of those around it in the actual graph."""
+
+    owned: Callable[[ResourceKey], bool]
+    referrers: tuple[Spec, ...] = ()  # specs of what refers to the resource
+
+
+def diff(
+    kind: str, want: Spec, live: Spec, near: Neighbours, set_by_us: Iterable[str] = ()
+) -> tuple[Change, ...]:
+    """Return what must change in `live` to hold what is wanted, in the order of the fields.
+
+    Args:
+        kind: the kind of both specs; its row says which fields are initial, keyed or sets.
+        want: the wanted spec, normalised. A field left UNSET is not wanted.
+        live: the observed spec, completed.
+        near: ownership and referrers in the actual graph.
+        set_by_us: fields that we set earlier: those are cleared when they are not wanted any more.
+    """
+    row = ROWS[Kind(kind)]
+    ours = frozenset(set_by_us)
+    changes = []
+    for name in want.__struct_fields__:
+        wanted, there = getattr(want, name), getattr(live, name)
+        if name in row.initial or wanted == there:
+            continue
+        if wanted is UNSET:
+            cleared = row.defaults.get(name, UNSET)
+            if name in ours and there != cleared:
+                changes.append(Change(name, there, cleared))
+            continue
+        after = merged(row, name, wanted, there, near, name in ours)
+        if after != there:
+            changes.append(Change(name, there, after))
+    return tuple(changes)
+
+
+def merged(  # one field of one resource, seen from all sides
+    row: Row, name: str, wanted: Any, there: Any, near: Neighbours, ours: bool
+) -> Any:
+    """Return the value that the field must have: `there` itself when it already holds `wanted`."""
+    if name in row.keyed:
+        return _merged_list(row.keyed[name], wanted, there, near, ours)
+    if isinstance(wanted, msgspec.Struct) and isinstance(there, msgspec.Struct):
+        return _overlaid(there, wanted, wanted.__struct_fields__)
+    return wanted
+
+
+def _overlaid(there: Any, wanted: Any, fields: Iterable[str]) -> Any:
+    """Return `there` with those fields of `wanted` that are set and differ put on top."""
+    over = {
+        name: value
+        for name in fields
+        if (value := getattr(wanted, name)) is not UNSET and value != getattr(there, name)
+    }
+    return msgspec.structs.replace(there, **over) if over else there
+
+
+def _merged_list(keyed: Keyed, wanted: Any, there: Any, near: Neighbours, ours: bool) -> Any:
+    live = {keyed.key(element): element for element in there or ()}
+    result = []
+    due = False  # an element is new or changes: a write is due whatever is removed
+    for element in wanted:
+        old = live.pop(keyed.key(element), None)
+        new = element if old is None else _overlaid(old, element, keyed.enforced)
+        due = due or new is not old
+        result.append(new)
+    for element in live.values():
+        used = any(keyed.held(element, spec) for spec in near.referrers)
+        if used or not keyed.ours(element, near.owned):
+            result.append(element)
+        elif not keyed.lazy or ours:
+            due = True
+        elif not due:
+            result.append(element)
+    return tuple(result) if due else there
+
+
+def applied(live: Spec, changes: Iterable[Change]) -> Spec:
+    """Return `live` after the changes."""
+    return msgspec.structs.replace(live, **{change.field: change.after for change in changes})

@@ -1,0 +1,308 @@
+"""Desired × actual → plan: the only place that decides what is created, changed or deleted.
+
+    desired  actual      immutable differs  referrers   verdict
+    yes      no          –                  –           CREATE, after each missing reference
+    yes      owned, =    –                  –           nothing
+    yes      owned, ≠    no                 –           UPDATE, after each missing reference
+    yes      owned, ≠    yes                none        DELETE (then CREATE), disruptive
+    yes      owned, ≠    yes                some        BLOCKED: it needs a new name
+    yes      foreign     –                  –           equal: use it; differs: BLOCKED
+    yes      adoptable   –                  –           equal: use it; else UPDATE with our proof
+    yes      unreadable  –                  –           BLOCKED: read it again
+    no       owned       –                  let go      DELETE, after their UPDATE or DELETE
+    no       owned       –                  hold on     BLOCKED: in use
+    no       others      –                  –           nothing
+
+Blocking spreads to everything that needs the blocked action. A plan has at most one action for a
+key; `needs` names keys whose action in the same plan has to be observed done first.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from glbc.model.compute import Spec
+from glbc.model.finding import ObjectRef
+from glbc.model.graph import Graph, Observed, Ownership, Resource
+from glbc.model.keys import Kind, ResourceKey, refs_in
+from glbc.model.kinds import ROWS
+from glbc.plan.diff import Change, Neighbours, applied, diff
+
+
+class Op(StrEnum):
+    """What an action does."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+class Reason(StrEnum):
+    """Why an action is there, or why it is held back. Stable; listed in docs/reasons.md."""
+
+    MISSING = "Missing"
+    DIFFERS = "Differs"
+    IMMUTABLE_DIFFERS = "ImmutableDiffers"
+    UNWANTED = "Unwanted"
+    NOT_OURS = "NotOurs"
+    NAME_TAKEN = "NameTaken"
+    UNREADABLE = "Unreadable"
+    IN_USE = "InUse"
+    NEEDS_BLOCKED = "NeedsBlocked"
+    REFERENCE_MISSING = "ReferenceMissing"
+    REFUSED = "Refused"
+    VIEW_INCOMPLETE = "ViewIncomplete"
+    FINALIZER_MISSING = "FinalizerMissing"
+    READ_ONLY = "ReadOnly"
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    """One step that the cloud needs."""
+
+    op: Op
+    key: ResourceKey
+    reason: Reason
+    spec: Spec  # what the resource is after the action; of a DELETE what it was
+    changes: tuple[Change, ...] = ()
+    needs: frozenset[ResourceKey] = frozenset()
+    relies_on: frozenset[ResourceKey] = frozenset()
+    disruptive: bool = False
+    wanted_by: tuple[ObjectRef, ...] = ()
+    origin: Mapping[str, str] = {}
+
+    def same_request(self, other: "Action") -> bool:
+        """Tell whether both ask the cloud for the same thing."""
+        return (self.op, self.key, self.spec) == (other.op, other.key, other.spec)
+
+
+class Blocked(msgspec.Struct, frozen=True, kw_only=True):
+    """An action that is due and held back."""
+
+    key: ResourceKey
+    op: Op
+    reason: Reason
+    by: str  # the resource or condition in the way, or the cloud's own words
+    hint: str
+    wanted_by: tuple[ObjectRef, ...] = ()
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """An action that the cloud refused for good: parked until what it asks for changes."""
+
+    action: Action
+    message: str
+    hint: str
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """All that is due, in a stable order."""
+
+    actions: tuple[Action, ...] = ()
+    blocked: tuple[Blocked, ...] = ()
+
+
+Draft = dict[ResourceKey, Action | Blocked]
+
+
+def plan(
+    desired: Graph[Resource],
+    actual: Graph[Observed],
+    keep: Iterable[ResourceKey] = (),
+    parked: Mapping[ResourceKey, Refusal] | None = None,
+) -> Plan:
+    """Compare the two graphs.
+
+    Args:
+        desired: everything that anyone wants.
+        actual: everything that was seen, whoever owns it.
+        keep: keys that are wanted as they are, because nobody can tell what they should be.
+        parked: the last refusal of each key.
+    """
+    kept = _closure(keep, actual)
+    draft: Draft = {}
+    for resource in desired:
+        if verdict := _wanted(resource, actual):
+            draft[resource.key] = verdict
+    for live in actual:
+        if live.ownership is Ownership.OWNED and live.key not in desired and live.key not in kept:
+            draft[live.key] = _delete(live, Reason.UNWANTED)
+    for key, verdict in draft.items():
+        refusal = (parked or {}).get(key)
+        if isinstance(verdict, Action) and refusal and verdict.same_request(refusal.action):
+            draft[key] = _blocked(verdict, Reason.REFUSED, refusal.message, refusal.hint)
+    for key, verdict in draft.items():
+        if isinstance(verdict, Action):
+            draft[key] = _with_needs(verdict, draft, desired, actual)
+    _spread(draft)
+    ordered = [draft[key] for key in sorted(draft)]
+    return Plan(
+        tuple(verdict for verdict in ordered if isinstance(verdict, Action)),
+        tuple(verdict for verdict in ordered if isinstance(verdict, Blocked)),
+    )
+
+
+def frontier(plan: Plan, flying: Collection[Action] = ()) -> list[Action]:
+    """Return the actions that may start now, in a stable order.
+
+    An action may start when all it needs is done, nothing in flight writes its resource, it
+    deletes nothing that an action in flight relies on, and relies on nothing being deleted.
+    """
+    busy = {action.key for action in flying}
+    relied = {key for action in flying for key in action.relies_on}
+    going = {action.key for action in flying if action.op is Op.DELETE}
+    return [
+        action
+        for action in plan.actions
+        if not action.needs
+        and action.key not in busy
+        and not (action.op is Op.DELETE and action.key in relied)
+        and action.relies_on.isdisjoint(going)
+    ]
+
+
+def _wanted(  # noqa: PLR0911  # one return for each row of the table
+    resource: Resource, actual: Graph[Observed]
+) -> Action | Blocked | None:
+    key, live = resource.key, actual.get(resource.key)
+    create = Action(
+        op=Op.CREATE,
+        key=key,
+        reason=Reason.MISSING,
+        spec=resource.spec,
+        relies_on=resource.refs,
+        wanted_by=resource.wanted_by,
+        origin=resource.origin,
+    )
+    unreadable = live is None and key.kind in actual.unreadable
+    if unreadable or (live and live.ownership is Ownership.UNREADABLE):
+        return _blocked(create, Reason.UNREADABLE, str(key), "it will be read again")
+    if live is None:
+        return create
+    near = Neighbours(
+        owned=lambda other: _owned(actual, other),
+        referrers=tuple(actual[other].spec for other in actual.referrers(key)),
+    )
+    changes = diff(key.kind, resource.spec, live.spec, near, live.set_by_us)
+    if not changes:
+        return None
+    row, reason = ROWS[Kind(key.kind)], Reason.DIFFERS
+    if live.ownership is Ownership.FOREIGN:
+        hint = "rename or delete the resource that has this name, or change the Ingress"
+        return _blocked(create, Reason.NAME_TAKEN, str(key), hint)
+    if live.ownership is Ownership.ADOPTABLE:
+        proof = resource.spec.description
+        if proof is UNSET or "description" in row.immutable | row.setters.keys():
+            hint = "its description is somebody else's: delete it, or give it our description"
+            return _blocked(create, Reason.NOT_OURS, str(key), hint)
+        changes = (Change("description", live.spec.description, proof), *changes)
+    if row.immutable.isdisjoint(change.field for change in changes):
+        spec = applied(live.spec, changes)
+        return msgspec.structs.replace(
+            create,
+            op=Op.UPDATE,
+            reason=reason,
+            spec=spec,
+            changes=changes,
+            relies_on=frozenset(refs_in(spec)),
+        )
+    if users := actual.referrers(key):
+        hint = "it cannot change in place while something uses it"
+        return _blocked(create, Reason.IN_USE, str(users[0]), hint)
+    going = _delete(live, Reason.IMMUTABLE_DIFFERS)
+    return msgspec.structs.replace(
+        going, changes=changes, disruptive=True, wanted_by=resource.wanted_by
+    )
+
+
+def _delete(live: Observed, reason: Reason) -> Action:
+    return Action(op=Op.DELETE, key=live.key, reason=reason, spec=live.spec)
+
+
+def _with_needs(
+    action: Action, draft: Draft, desired: Graph[Resource], actual: Graph[Observed]
+) -> Action | Blocked:
+    """Return the action with what must be done before it, or why it cannot be done at all."""
+    needs: set[ResourceKey] = set()
+    if action.op is Op.DELETE:
+        for user in actual.referrers(action.key):
+            verdict = draft.get(user)
+            if not isinstance(verdict, Action) or not _lets_go(verdict, action.key):
+                hint = "it goes when nothing refers to it any more"
+                return _blocked(action, Reason.IN_USE, str(user), hint)
+            needs.add(user)
+    wanted = desired.get(action.key)
+    if wanted is None:
+        return msgspec.structs.replace(action, needs=frozenset(needs)) if needs else action
+    targets = wanted.refs if action.op is Op.DELETE else action.relies_on
+    for target in targets:
+        if target in draft and (target not in actual or _is_delete(draft[target])):
+            needs.add(target)
+        elif target not in actual and target.kind in ROWS and target.kind not in actual.unreadable:
+            hint = "it does not exist, and nothing here makes it"
+            return _blocked(action, Reason.REFERENCE_MISSING, str(target), hint)
+    needs.update(_earlier_fields(action, draft))
+    return msgspec.structs.replace(action, needs=frozenset(needs)) if needs else action
+
+
+def _earlier_fields(action: Action, draft: Draft) -> Iterable[ResourceKey]:
+    """Yield the resources whose pending change of a field has to come before this action."""
+    for field, (kind, theirs) in ROWS[Kind(action.key.kind)].after.items():
+        if action.op is Op.UPDATE and field not in {change.field for change in action.changes}:
+            continue
+        for target in action.relies_on:
+            verdict = draft.get(target) if target.kind == kind else None
+            if isinstance(verdict, Action) and theirs in {c.field for c in verdict.changes}:
+                yield target
+
+
+def _spread(draft: Draft) -> None:
+    """Block, until nothing changes, whatever needs something that is blocked."""
+    needed_by: dict[ResourceKey, list[ResourceKey]] = {}
+    for key, verdict in draft.items():
+        if isinstance(verdict, Action):
+            for need in verdict.needs:
+                needed_by.setdefault(need, []).append(key)
+    todo = [key for key, verdict in draft.items() if isinstance(verdict, Blocked)]
+    while todo:
+        cause = todo.pop()
+        for key in needed_by.get(cause, ()):
+            verdict = draft[key]
+            if isinstance(verdict, Action):
+                hint = f"it waits until {cause} can be done"
+                draft[key] = _blocked(verdict, Reason.NEEDS_BLOCKED, str(cause), hint)
+                todo.append(key)
+
+
+def _lets_go(verdict: Action, key: ResourceKey) -> bool:
+    return verdict.op is Op.DELETE or key not in verdict.relies_on
+
+
+def _is_delete(verdict: Action | Blocked) -> bool:
+    return verdict.op is Op.DELETE
+
+
+def _owned(actual: Graph[Observed], key: ResourceKey) -> bool:
+    live = actual.get(key)
+    return live is not None and live.ownership is Ownership.OWNED
+
+
+def _blocked(action: Action, reason: Reason, by: str, hint: str) -> Blocked:
+    return Blocked(
+        key=action.key, op=action.op, reason=reason, by=by, hint=hint, wanted_by=action.wanted_by
+    )
+
+
+def _closure(keys: Iterable[ResourceKey], actual: Graph[Observed]) -> set[ResourceKey]:
+    """Return `keys` and everything they refer to, directly or not."""
+    found: set[Any] = set()
+    todo = list(keys)
+    while todo:
+        key = todo.pop()
+        if key not in found:
+            found.add(key)
+            live = actual.get(key)
+            todo.extend(live.refs if live else ())
+    return found

@@ -1,0 +1,70 @@
+"""Run a plan on paper: the waves that `glbc plan` prints, and the end state that tests compare.
+
+Dry run is not a flag on a client: it is this, and no executor.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from glbc.model.graph import Graph, Observed, Ownership, Resource
+from glbc.model.keys import ResourceKey, refs_in
+from glbc.model.kinds import completed
+from glbc.plan.planner import Action, Op, Plan, Refusal, frontier, plan
+
+Guard = Callable[[Plan], Plan]
+
+
+class Rehearsal(msgspec.Struct, frozen=True):
+    """What would happen, wave by wave; what stays blocked at the end; the graph after it."""
+
+    waves: tuple[tuple[Action, ...], ...]
+    last: Plan
+    end: Graph[Observed]
+
+
+def done(action: Action, old: Observed | None) -> Observed | None:
+    """Return what is there once the action is done; None after a DELETE."""
+    if action.op is Op.DELETE:
+        return None
+    spec = completed(action.key.kind, action.spec)
+    base = old or Observed(key=action.key, spec=spec, ownership=Ownership.OWNED)
+    return msgspec.structs.replace(
+        base,
+        spec=spec,
+        ownership=Ownership.OWNED,
+        refs=frozenset(refs_in(spec)),
+        set_by_us=base.set_by_us | {change.field for change in action.changes},
+        fingerprint="",
+    )
+
+
+def after(actual: Graph[Observed], actions: Iterable[Action]) -> Graph[Observed]:
+    """Return the actual graph once the actions are done."""
+    ends = {action.key: done(action, actual.get(action.key)) for action in actions}
+    made = [end for end in ends.values() if end is not None]
+    return actual.replace(*made, without=[key for key, end in ends.items() if end is None])
+
+
+def rehearse(
+    desired: Graph[Resource],
+    actual: Graph[Observed],
+    keep: Iterable[ResourceKey] = (),
+    parked: Mapping[ResourceKey, Refusal] | None = None,
+    guard: Guard = lambda plan: plan,
+) -> Rehearsal:
+    """Plan, do the frontier on paper, and plan again until nothing can start.
+
+    Raises:
+        RuntimeError: it does not come to rest, which is a bug in the planner.
+    """
+    keep = tuple(keep)
+    waves: list[tuple[Action, ...]] = []
+    for _ in range(2 * (len(desired) + len(actual)) + 2):
+        step = guard(plan(desired, actual, keep, parked))
+        wave = tuple(frontier(step))
+        if not wave:
+            return Rehearsal(tuple(waves), step, actual)
+        waves.append(wave)
+        actual = after(actual, wave)
+    raise RuntimeError("the plan does not come to rest")

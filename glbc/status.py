@@ -1,0 +1,224 @@
+"""What is told to Kubernetes: fold plan, outcomes and findings into writes.
+
+Nothing of what is published is ever read back to decide what the cloud should be.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from msgspec import UNSET
+
+from glbc.config import Config
+from glbc.model.calls import EventNote, IngressPatch, StatusPatch, Write
+from glbc.model.compute import ForwardingRule
+from glbc.model.finding import Finding, ObjectRef, Severity
+from glbc.model.graph import Graph, Observed, Ownership
+from glbc.model.keys import Kind, ResourceKey
+from glbc.model.views import Ingress, Snapshot
+from glbc.naming import FINALIZER_V1, FINALIZER_V2, Namer, scheme_of
+from glbc.plan.planner import Action, Blocked, Op, Plan, Reason
+from glbc.translate import annotations
+from glbc.translate.desired import Desired, Served, needs_finalizer
+from glbc.translate.lower import FrontEndKeys
+
+TOLD: Mapping[Reason, str] = {
+    # What a blocked action is called in an Event; the others are states on the way.
+    Reason.REFUSED: "Refused",
+    Reason.NAME_TAKEN: "NameTaken",
+    Reason.NOT_OURS: "NotOurs",
+    Reason.REFERENCE_MISSING: "ReferenceMissing",
+}
+SHARED_KINDS = frozenset(
+    {Kind.BACKEND_SERVICE, Kind.HEALTH_CHECK, Kind.INSTANCE_GROUP, Kind.FIREWALL}
+)
+CALLED: Mapping[str, str] = {
+    # What upstream's events call a front end's parts.
+    Kind.URL_MAP: "UrlMap",
+    Kind.TARGET_HTTP_PROXY: "TargetProxy",
+    Kind.FORWARDING_RULE: "ForwardingRule",
+}
+MAX_MESSAGE = 1000  # characters; the API server refuses events over 1024
+
+
+def leaving_keys(ingress: Ingress, namer: Namer, config: Config) -> tuple[ResourceKey, ...]:
+    """Return what must be gone, each confirmed by a read, before the Ingress may go."""
+    scheme = scheme_of(ingress.metadata.finalizers or ())
+    if scheme is None:
+        return ()
+    names = namer.frontend(scheme, ingress.metadata.namespace, ingress.metadata.name)
+    return FrontEndKeys.of(names, config).all()
+
+
+def writes(
+    snapshot: Snapshot, desired: Desired, plan: Plan, actual: Graph[Observed], config: Config
+) -> Iterator[Write]:
+    """Yield what has to be written for the Ingresses that are served and for all findings."""
+    for name, served in desired.served.items():
+        ingress = snapshot.ingresses.get(name)
+        if ingress is not None:
+            yield from _served(ingress, served, actual, config)
+    for finding in desired.findings:
+        if note := _note_of(finding, snapshot):
+            yield note
+    for blocked in plan.blocked:
+        if blocked.reason in TOLD:
+            for owner in blocked.wanted_by:
+                yield from _blocked_note(blocked, owner, snapshot)
+
+
+def releases(  # noqa: PLR0913  # everything that may still hold an Ingress back
+    snapshot: Snapshot,
+    desired: Desired,
+    plan: Plan,
+    actual: Graph[Observed],
+    *,
+    gone: Callable[[ResourceKey], bool],
+    namer: Namer,
+    config: Config,
+) -> Iterator[Write]:
+    """Yield the removal of the finalizers of which nothing is left.
+
+    Args:
+        snapshot: the cluster.
+        desired: what is wanted; says who is leaving.
+        plan: the newest plan, after the guards.
+        actual: the newest actual graph.
+        gone: tells whether a read has confirmed that a key does not exist.
+        namer: makes the names of those who leave.
+        config: the project.
+    """
+    if not desired.leaving:
+        return
+    due: list[Action | Blocked] = [*plan.actions, *plan.blocked]
+    shared_due = any(
+        verdict.key.kind in SHARED_KINDS and not _held_by_others(verdict.key, actual)
+        for verdict in due
+        if verdict.op is Op.DELETE
+    )
+    for name in sorted(desired.leaving):
+        ingress = snapshot.ingresses[name]
+        own = leaving_keys(ingress, namer, config)
+        if shared_due or any(not _is_gone(key, actual, gone) for key in own):
+            continue
+        left = tuple(
+            f for f in ingress.metadata.finalizers or () if f not in {FINALIZER_V1, FINALIZER_V2}
+        )
+        if ingress.metadata.deletion_timestamp is None:
+            if ingress.address:
+                yield StatusPatch(ingress=ingress.ref, addresses=())
+            cleared: dict[str, None] = {
+                key: None
+                for key in annotations.WRITTEN
+                if key in (ingress.metadata.annotations or {})
+            }
+        else:
+            cleared = {}
+        yield IngressPatch(
+            ingress=ingress.ref,
+            resource_version=ingress.metadata.resource_version,
+            finalizers=left,
+            annotations=cleared or None,
+        )
+
+
+def done_notes(action: Action, snapshot: Snapshot) -> Iterator[EventNote]:
+    """Yield upstream's events for a front end's part that was created, changed or deleted."""
+    called = CALLED.get(action.key.kind)
+    if called is None:
+        return
+    verb = {Op.CREATE: "created", Op.UPDATE: "updated", Op.DELETE: "deleted"}[action.op]
+    for owner in action.wanted_by:
+        yield from _event(owner, "Normal", "Sync", f'{called} "{action.key.name}" {verb}', snapshot)
+
+
+def _served(
+    ingress: Ingress, served: Served, actual: Graph[Observed], config: Config
+) -> Iterator[Write]:
+    meta = ingress.metadata
+    finalizers: tuple[str, ...] | None = None
+    if needs_finalizer(ingress, served):
+        finalizers = (*(meta.finalizers or ()), served.finalizer)
+    keys = FrontEndKeys.of(served.names, config)
+    rule = keys.http_rule
+    wanted = {
+        annotations.URL_MAP: keys.url_map.name,
+        annotations.TARGET_PROXY: keys.http_proxy.name,
+        annotations.FORWARDING_RULE: rule.name,
+    }
+    have = meta.annotations or {}
+    # One patch when the whole front end is there, not one for each part of it.
+    changed = {k: v for k, v in wanted.items() if rule in actual and v != have.get(k)}
+    if finalizers is not None or changed:
+        yield IngressPatch(
+            ingress=ingress.ref,
+            resource_version=meta.resource_version,
+            finalizers=finalizers,
+            annotations=changed or None,
+        )
+    live = actual.get(rule)
+    if live is not None and isinstance(live.spec, ForwardingRule):
+        address = live.spec.ip_address
+        if address is not UNSET and address and address != ingress.address:
+            yield StatusPatch(ingress=ingress.ref, addresses=(address,))
+            yield EventNote(
+                object=ingress.ref,
+                uid=meta.uid,
+                type="Normal",
+                reason="IPChanged",
+                message=f"IP is now {address}",
+            )
+
+
+def _note_of(finding: Finding, snapshot: Snapshot) -> EventNote | None:
+    kind = "Normal" if finding.severity is Severity.NOTE else "Warning"
+    field = f"{finding.field}: " if finding.field else ""
+    message = f"{field}{finding.message}: {finding.hint}"
+    return next(_event(finding.object, kind, finding.reason, message, snapshot), None)
+
+
+def _blocked_note(blocked: Blocked, owner: ObjectRef, snapshot: Snapshot) -> Iterator[EventNote]:
+    message = f"cannot {blocked.op} {blocked.key}: {blocked.by}: {blocked.hint}"
+    yield from _event(owner, "Warning", TOLD[blocked.reason], message, snapshot)
+
+
+def _event(
+    owner: ObjectRef, kind: str, reason: str, message: str, snapshot: Snapshot
+) -> Iterator[EventNote]:
+    if owner.kind == "Ingress":
+        ingress = snapshot.ingresses.get(f"{owner.namespace}/{owner.name}")
+        uid = ingress.metadata.uid if ingress else ""
+    else:
+        node = snapshot.nodes.get(owner.name)
+        uid = node.metadata.uid if node else ""
+    if uid:
+        yield EventNote(
+            object=owner, uid=uid, type=kind, reason=reason, message=message[:MAX_MESSAGE]
+        )
+
+
+def _is_gone(
+    key: ResourceKey, actual: Graph[Observed], gone: Callable[[ResourceKey], bool]
+) -> bool:
+    live = actual.get(key)
+    if live is None:
+        return gone(key)
+    return live.ownership in {Ownership.FOREIGN, Ownership.ADOPTABLE}
+
+
+def _held_by_others(key: ResourceKey, actual: Graph[Observed]) -> bool:
+    """Tell whether somebody else's resource uses `key`, directly or through others."""
+    todo: list[ResourceKey] = [key]
+    seen: set[ResourceKey] = set()
+    while todo:
+        for user in _users(todo.pop(), actual, seen):
+            if actual[user].ownership is not Ownership.OWNED:
+                return True
+            todo.append(user)
+    return False
+
+
+def _users(
+    key: ResourceKey, actual: Graph[Observed], seen: set[ResourceKey]
+) -> Iterable[ResourceKey]:
+    fresh = [user for user in actual.referrers(key) if user not in seen]
+    seen.update(fresh)
+    return fresh

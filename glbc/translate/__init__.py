@@ -1,0 +1,1 @@
+"""Kubernetes words to load-balancer words to resources. Pure."""

@@ -1,0 +1,108 @@
+"""Service port to Backend: once per Service port, so that no two Ingresses can disagree about one."""
+
+from typing import Final
+
+from glbc.config import Config
+from glbc.model.finding import Finding, ObjectRef, Severity
+from glbc.model.loadbalancer import Backend
+from glbc.model.views import IngressBackend, Service, ServicePort, ServicePortRef, Snapshot
+
+WITH_NODE_PORTS: Final = frozenset({"NodePort", "LoadBalancer"})
+
+
+def resolve(
+    reference: IngressBackend, user: ObjectRef, field: str, snapshot: Snapshot, config: Config
+) -> Backend | Finding:
+    """Find the Service port that a backend names.
+
+    Args:
+        reference: the backend as the Ingress writes it.
+        user: the Ingress; the Service is looked up in its namespace.
+        field: path of the backend inside the Ingress, for the finding.
+        snapshot: the cluster.
+        config: the settings of the health check's path and the system default backend.
+    """
+    named = reference.service
+    if named is None:
+        return Finding(
+            user,
+            "BackendNotAService",
+            field,
+            "the backend is not a service",
+            "use backend.service; resource backends are not supported",
+        )
+    return resolve_service(
+        ObjectRef("Service", user.namespace, named.name), named.port, user, field, snapshot, config
+    )
+
+
+def resolve_service(  # who asks, where, for what
+    service: ObjectRef,
+    port: ServicePortRef,
+    user: ObjectRef,
+    field: str,
+    snapshot: Snapshot,
+    config: Config,
+) -> Backend | Finding:
+    """Find a port of a Service; a Finding on the Ingress says what is missing."""
+    where = f"{service.namespace}/{service.name}"
+    found = snapshot.services.get(where)
+    if found is None:
+        return Finding(
+            user,
+            "ServiceNotFound",
+            field,
+            f"service {where} does not exist",
+            "create it, or name another one",
+        )
+    chosen = _port(found, port)
+    if chosen is None:
+        wanted = port.name or port.number
+        have = ", ".join(f"{p.name or '-'}:{p.port}" for p in found.spec.ports or ()) or "none"
+        return Finding(
+            user,
+            "ServicePortNotFound",
+            field,
+            f"service {where} has no port {wanted}",
+            f"its ports are {have}",
+        )
+    if found.spec.type not in WITH_NODE_PORTS or not chosen.node_port:
+        return Finding(
+            user,
+            "NoNodePort",
+            field,
+            f"service {where} of type {found.spec.type} has no node port for {chosen.port}",
+            "set the Service's type to NodePort",
+        )
+    is_default = where == config.default_backend_service
+    return Backend(
+        service=service,
+        port_name=port.name,
+        port_number=0 if port.name else port.number,
+        node_port=chosen.node_port,
+        protocol="HTTP",
+        check_path=config.default_backend_health_check_path
+        if is_default
+        else config.health_check_path,
+        origin=f"{user} {field}",
+    )
+
+
+def _port(service: Service, wanted: ServicePortRef) -> ServicePort | None:
+    """Return the port by name if the reference has one, else the first with that number."""
+    for port in service.spec.ports or ():
+        if (port.name == wanted.name) if wanted.name else (port.port == wanted.number):
+            return port
+    return None
+
+
+def note(finding: Finding, consequence: str) -> Finding:
+    """Return the finding with what it means for the traffic added to its message."""
+    return Finding(
+        finding.object,
+        finding.reason,
+        finding.field,
+        f"{finding.message}; {consequence}",
+        finding.hint,
+        Severity.WARNING,
+    )

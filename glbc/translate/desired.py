@@ -1,0 +1,141 @@
+"""(Snapshot, Hints) to Desired: everything that anyone wants, as one graph.
+
+A function of values: no clock, no I/O, and the order of the inputs does not matter. At the fixed
+point hints change nothing.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from glbc.config import Config
+from glbc.model.finding import Finding, ObjectRef, Severity
+from glbc.model.graph import Graph, Resource
+from glbc.model.keys import GLOBAL, Kind, ResourceKey
+from glbc.model.loadbalancer import Backend, FrontendNames
+from glbc.model.views import Hints, Ingress, Snapshot
+from glbc.naming import Namer, Scheme, finalizer_of, scheme_of
+from glbc.translate import cluster, lower
+from glbc.translate.ingress import Reader, Translated, is_ours, scheme_for
+
+
+class Served(msgspec.Struct, frozen=True, kw_only=True):
+    """An Ingress that is ours and wanted."""
+
+    scheme: Scheme
+    names: FrontendNames
+    finalizer: str  # the one that it has or must get before anything is created for it
+    programmed: bool  # is there a front end for it in the graph?
+
+
+class Desired(msgspec.Struct, frozen=True, kw_only=True):
+    """What the cluster wants of the cloud."""
+
+    graph: Graph[Resource]
+    keep: frozenset[ResourceKey] = frozenset()  # wanted as they are: nobody can say what they be
+    findings: tuple[Finding, ...] = ()
+    served: Mapping[str, Served] = {}  # `namespace/name` of the Ingresses that are ours
+    leaving: frozenset[str] = frozenset()  # deleted or of another class, our finalizer still on
+    consulted: frozenset[ResourceKey] = frozenset()  # URL maps whose live routes were asked for
+
+
+def translate(snapshot: Snapshot, hints: Hints, namer: Namer, config: Config) -> Desired:
+    """Return what all Ingresses of the cluster want."""
+    read: dict[str, Translated] = {}
+    served: dict[str, Served] = {}
+    leaving: set[str] = set()
+    for name in sorted(snapshot.ingresses):
+        ingress = snapshot.ingresses[name]
+        if ingress.metadata.deletion_timestamp or not is_ours(ingress, snapshot, config):
+            if scheme_of(ingress.metadata.finalizers or ()):
+                leaving.add(name)
+            continue
+        scheme = scheme_for(ingress, namer, hints, config)
+        names = namer.frontend(scheme, ingress.metadata.namespace, ingress.metadata.name)
+        read[name] = Reader(ingress, names, namer, config, hints).read(snapshot)
+        served[name] = Served(
+            scheme=scheme,
+            names=names,
+            finalizer=finalizer_of(scheme),
+            programmed=read[name].balancer is not None,
+        )
+    return _united(read, served, frozenset(leaving), (snapshot, hints), (namer, config))
+
+
+def _united(
+    read: Mapping[str, Translated],
+    served: Mapping[str, Served],
+    leaving: frozenset[str],
+    world: tuple[Snapshot, Hints],
+    settings: tuple[Namer, Config],
+) -> Desired:
+    (snapshot, hints), (namer, config) = world, settings
+    backends, users = _backends(read, namer, config)
+    findings = [finding for one in read.values() for finding in one.findings]
+    keep = {key for one in read.values() for key in one.kept}
+    for one in read.values():
+        if one.balancer is None:
+            keep.update(lower.FrontEndKeys.of(one.names, config).all())
+    everyone = sorted({one.ingress for one in read.values()})
+    resources: list[Resource] = []
+    if backends:
+        nodes, odd = cluster.machines(snapshot)
+        findings.extend(odd)
+        groups = cluster.group_keys(nodes, namer, config)
+        resources.extend(cluster.groups(nodes, backends, everyone, namer, config))
+        for key, backend in backends.items():
+            resources.extend(
+                lower.backend_resources(
+                    key, backend, groups, users[key], balancing=hints.balancing, namer=namer
+                )
+            )
+        tags = cluster.node_tags(nodes, hints, config)
+        if tags:
+            resources.append(cluster.firewall(tags, everyone, namer, config))
+        else:
+            keep.add(cluster.firewall_key(namer, config))
+            findings.extend(_no_tags(owner) for owner in everyone)
+    elif read:
+        keep.add(cluster.firewall_key(namer, config))
+    for one in read.values():
+        if one.balancer is not None:
+            resources.extend(lower.frontend_resources(one.balancer, config))
+    return Desired(
+        graph=Graph(resources),
+        keep=frozenset(keep),
+        findings=tuple(sorted(set(findings))),
+        served=served,
+        leaving=leaving,
+        consulted=frozenset(key for one in read.values() for key in one.consulted),
+    )
+
+
+def _backends(
+    read: Mapping[str, Translated], namer: Namer, config: Config
+) -> tuple[dict[ResourceKey, Backend], dict[ResourceKey, set[ObjectRef]]]:
+    """Return each Service port once, as its first user names it, and all its users."""
+    backends: dict[ResourceKey, Backend] = {}
+    users: dict[ResourceKey, set[ObjectRef]] = {}
+    for one in read.values():
+        for backend in one.backends:
+            name = namer.backend(backend.node_port)
+            key = ResourceKey(config.project, Kind.BACKEND_SERVICE, GLOBAL, name)
+            backends.setdefault(key, backend)
+            users.setdefault(key, set()).add(one.ingress)
+    return backends, users
+
+
+def _no_tags(owner: ObjectRef) -> Finding:
+    return Finding(
+        owner,
+        "NoNodeTags",
+        "",
+        "no node has a network tag that is a prefix of its name, so no firewall rule is made",
+        "set node_tags in the configuration",
+        Severity.ERROR,
+    )
+
+
+def needs_finalizer(ingress: Ingress, served: Served) -> bool:
+    """Tell whether the Ingress still lacks the finalizer that must be there before any CREATE."""
+    return served.finalizer not in (ingress.metadata.finalizers or ())

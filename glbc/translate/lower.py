@@ -1,0 +1,174 @@
+"""LoadBalancer and Backend to resources: the bodies that ingress-gce sends, field for field."""
+
+import json
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from glbc.config import Config
+from glbc.model import compute
+from glbc.model.finding import ObjectRef
+from glbc.model.graph import Resource, wanted
+from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey
+from glbc.model.loadbalancer import Backend, FrontendNames, LoadBalancer
+from glbc.naming import Namer, path_matcher
+
+CHECK_DESCRIPTION = "Default kubernetes L7 Loadbalancing health check."
+
+
+def backend_description(backend: Backend) -> str:
+    """Return upstream's record of a backend, as Go's json.Marshal writes it (`&` escaped)."""
+    port = f"&ServiceBackendPort{{Name:{backend.port_name},Number:{backend.port_number},}}"
+    record = {
+        "kubernetes.io/service-name": f"{backend.service.namespace}/{backend.service.name}",
+        "kubernetes.io/service-port": port,
+    }
+    text = json.dumps(record, separators=(",", ":"), ensure_ascii=False)
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def frontend_description(owner: ObjectRef) -> str:
+    """Return upstream's record on proxies and forwarding rules (with the blank)."""
+    return f'{{"kubernetes.io/ingress-name": "{owner.namespace}/{owner.name}"}}'
+
+
+def backend_resources(
+    key: ResourceKey,
+    backend: Backend,
+    groups: Iterable[ResourceKey],
+    users: Iterable[ObjectRef],
+    *,
+    balancing: str,
+    namer: Namer,
+) -> Iterator[Resource]:
+    """Yield the health check and the backend service of one Service port.
+
+    Args:
+        key: of the backend service; the health check is called the same.
+        backend: what it serves.
+        groups: the instance groups that get its traffic.
+        users: the Ingresses that want it.
+        balancing: the mode that live backends of these groups have, "" when there are none: all
+            backends of a shared group must agree (API: backendServices.backends[].balancingMode).
+        namer: names the port.
+    """
+    users = list(users)
+    check = ResourceKey(key.project, Kind.HEALTH_CHECK, GLOBAL, key.name)
+    yield wanted(
+        check,
+        compute.HealthCheck(
+            description=CHECK_DESCRIPTION,
+            type=backend.protocol,
+            check_interval_sec=60,
+            timeout_sec=60,
+            healthy_threshold=1,
+            unhealthy_threshold=10,
+            http_health_check=compute.HttpCheck(
+                port=backend.node_port, request_path=backend.check_path
+            ),
+        ),
+        origin={"type": backend.origin, "http_health_check": str(backend.service)},
+        wanted_by=users,
+    )
+    by_rate = balancing != "UTILIZATION"
+    entries = tuple(
+        compute.Backend(
+            group=Ref(group),
+            balancing_mode="RATE" if by_rate else "UTILIZATION",
+            **({"max_rate_per_instance": 1.0} if by_rate else {}),
+        )
+        for group in sorted(groups)
+    )
+    yield wanted(
+        key,
+        compute.BackendService(
+            description=backend_description(backend),
+            protocol=backend.protocol,
+            port=backend.node_port,
+            port_name=namer.named_port(backend.node_port),
+            health_checks=(Ref(check),),
+            backends=entries,
+            log_config=compute.LogConfig(enable=True, sample_rate=1.0),
+        ),
+        origin={"port_name": str(backend.service), "protocol": backend.origin},
+        wanted_by=users,
+    )
+
+
+class FrontEndKeys(msgspec.Struct, frozen=True):
+    """Everything that may exist under the names of one Ingress, certificates apart."""
+
+    url_map: ResourceKey
+    http_proxy: ResourceKey
+    https_proxy: ResourceKey
+    http_rule: ResourceKey
+    https_rule: ResourceKey
+    address: ResourceKey
+
+    @classmethod
+    def of(cls, names: FrontendNames, config: Config) -> "FrontEndKeys":
+        """Return the keys that go with the names."""
+
+        def key(kind: Kind, name: str) -> ResourceKey:
+            return ResourceKey(config.project, kind, GLOBAL, name)
+
+        return cls(
+            url_map=key(Kind.URL_MAP, names.url_map),
+            http_proxy=key(Kind.TARGET_HTTP_PROXY, names.http_proxy),
+            https_proxy=key(Kind.TARGET_HTTPS_PROXY, names.https_proxy),
+            http_rule=key(Kind.FORWARDING_RULE, names.http_rule),
+            https_rule=key(Kind.FORWARDING_RULE, names.https_rule),
+            address=key(Kind.ADDRESS, names.address),
+        )
+
+    def all(self) -> tuple[ResourceKey, ...]:
+        """Return every key, in reference order from the back."""
+        return msgspec.structs.astuple(self)
+
+
+def frontend_resources(balancer: LoadBalancer, config: Config) -> Iterator[Resource]:
+    """Yield the URL map, the proxy and the forwarding rule of one front end."""
+    keys = FrontEndKeys.of(balancer.names, config)
+    owner, default = balancer.owner, Ref(balancer.default)
+    origin = {"": str(owner)}
+    hosts = [(host, path_matcher(host.name)) for host in balancer.hosts]
+    yield wanted(
+        keys.url_map,
+        compute.UrlMap(
+            default_service=default,
+            host_rules=tuple(
+                compute.HostRule(hosts=(host.name,), path_matcher=matcher)
+                for host, matcher in hosts
+            ),
+            path_matchers=tuple(
+                compute.PathMatcher(
+                    name=matcher,
+                    default_service=default,
+                    path_rules=tuple(
+                        compute.PathRule(paths=(route.path,), service=Ref(route.backend))
+                        for route in host.routes
+                    ),
+                )
+                for host, matcher in hosts
+            ),
+        ),
+        origin=origin,
+        wanted_by=(owner,),
+    )
+    yield wanted(
+        keys.http_proxy,
+        compute.TargetHttpProxy(description=frontend_description(owner), url_map=Ref(keys.url_map)),
+        origin=origin,
+        wanted_by=(owner,),
+    )
+    yield wanted(
+        keys.http_rule,
+        compute.ForwardingRule(
+            description=frontend_description(owner),
+            ip_protocol="TCP",
+            port_range="80-80",
+            target=Ref(keys.http_proxy),
+        ),
+        origin=origin,
+        wanted_by=(owner,),
+    )

@@ -1,0 +1,302 @@
+"""The whole controller on the in-process doors of both fakes: no thread, no socket, no sleep.
+
+`House` is what scenarios, crash tests and chaos live in. Jobs run when the loop asks for outcomes,
+in an order that a seed decides; time is virtual.
+"""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from fakes.clock import VirtualClock
+from fakes.gce import AnswerLostError
+from fakes.gce import Request as GceRequest
+from fakes.gce import World as GceWorld
+from fakes.kube import Request as KubeRequest
+from fakes.kube import World as KubeWorld
+from glbc.config import Config
+from glbc.engine.executor import Job, Outcome, Runner
+from glbc.engine.loop import Loop
+from glbc.errors import CloudError, ClusterError, Transient, meaning
+from glbc.kube.client import ApiError
+from glbc.kube.writer import Writer
+from glbc.model.calls import Call, Verb, Write
+from glbc.model.keys import ResourceKey
+from glbc.model.views import VIEWS, Snapshot
+from glbc.naming import Namer
+
+PROJECT = "demo"
+CLUSTER_UID = "16f2a1b3c4d5e6f7"
+KUBE_SYSTEM_UID = "6d1f3c1e-7a55-4a3f-9d0a-2f4c7f0b9a11"
+NAMER = Namer(CLUSTER_UID, KUBE_SYSTEM_UID)
+GROUPS = {
+    "ingresses": "Ingress",
+    "services": "Service",
+    "nodes": "Node",
+    "ingress_classes": "IngressClass",
+}
+HTTP = {
+    Verb.INSERT: "POST",
+    Verb.PATCH: "PATCH",
+    Verb.UPDATE: "PUT",
+    Verb.DELETE: "DELETE",
+}
+IRREGULAR = {Verb.SET_URL_MAP}  # the API leaves `global/` out of these paths
+
+
+class InProcessCloud:
+    """The Cloud port on the fake cloud's in-process door."""
+
+    def __init__(self, world: GceWorld) -> None:
+        self.world = world
+        self.writes: list[Call] = []
+        self.before: Callable[[Call], None] = lambda call: None
+        self.after: Callable[[Call], None] = lambda call: None
+        self._requests = 0
+
+    def list(self, kind: str) -> Sequence[Mapping[str, Any]]:
+        base = f"/compute/v1/projects/{PROJECT}"
+        found: list[Mapping[str, Any]] = []
+        query: dict[str, str] = {}
+        while True:
+            if kind in {"instanceGroups", "instances"}:
+                page = self._ask("GET", f"{base}/aggregated/{kind}", query=query)
+                for scoped in page.get("items", {}).values():
+                    found.extend(scoped.get(kind, []))
+            else:
+                page = self._ask("GET", f"{base}/global/{kind}", query=query)
+                found.extend(page.get("items", []))
+            if "nextPageToken" not in page:
+                return found
+            query = {"pageToken": page["nextPageToken"]}
+
+    def get(self, key: ResourceKey) -> Mapping[str, Any]:
+        return self._ask("GET", f"/compute/v1/{key.path}")
+
+    def members(self, group: ResourceKey) -> Sequence[str]:
+        answer = self._ask("POST", f"/compute/v1/{group.path}/listInstances", {})
+        return [item["instance"] for item in answer.get("items", [])]
+
+    def call(self, call: Call) -> None:
+        self.before(call)
+        self.writes.append(call)
+        key, verb = call.key, call.verb
+        path = f"/compute/v1/{key.path}"
+        if verb in HTTP:
+            method = HTTP[verb]
+            path = path.rpartition("/")[0] if verb is Verb.INSERT else path
+        else:
+            method, path = "POST", f"{path}/{verb.value}"
+            if verb in IRREGULAR:
+                path = path.replace("/global/", "/")
+        self._requests += 1
+        operation = self._ask(method, path, dict(call.body) if call.body is not None else None)
+        scope = operation.get("zone", "").rpartition("/projects/")[2].partition("/")[2] or "global"
+        name = operation["name"]
+        for _ in range(100):
+            if operation["status"] == "DONE":
+                break
+            wait = f"/compute/v1/projects/{PROJECT}/{scope}/operations/{name}/wait"
+            operation = self._ask("POST", wait)
+        self.after(call)
+        if "error" in operation:
+            first = operation["error"]["errors"][0]
+            status = operation.get("httpErrorStatusCode", 0)
+            cls = meaning(status, first["code"])
+            raise cls(f"{verb} {key}: {first['message']}", reason=first["code"], status=status)
+
+    def _ask(
+        self, method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        try:
+            answer = self.world.handle(GceRequest(method, path, query or {}, body))
+        except AnswerLostError as lost:
+            raise Transient(f"{method} {path}: {lost}") from lost
+        if answer.status >= 400:
+            error = answer.body["error"]
+            reason = error["errors"][0]["reason"]
+            cls: type[CloudError] = meaning(answer.status, reason)
+            raise cls(f"{method} {path}: {error['message']}", reason=reason, status=answer.status)
+        return answer.body
+
+
+class InProcessApi:
+    """What the real writer needs of the Kubernetes client, on the fake's in-process door."""
+
+    def __init__(self, world: KubeWorld) -> None:
+        self.world = world
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        *,
+        content_type: str = "application/json",
+        timeout: float = 30.0,
+    ) -> bytes:
+        headers = {"content-type": content_type}
+        sent = msgspec.json.encode(body) if body is not None else None
+        answer = self.world.handle(KubeRequest(method, path, query or {}, headers, sent))
+        if answer.status >= 400:
+            raise ApiError(
+                answer.body.get("message", ""),
+                status=answer.status,
+                reason=answer.body.get("reason", ""),
+            )
+        return answer.encoded()
+
+
+class InProcessCluster:
+    """The Cluster port on the fake API server's in-process door."""
+
+    def __init__(self, world: KubeWorld) -> None:
+        self.world = world
+        self.complete = frozenset(VIEWS)
+        self.broken = False
+        self._writer = Writer(InProcessApi(world))  # type: ignore[arg-type]
+        self._cached: tuple[Any, Snapshot] | None = None
+
+    def snapshot(self) -> Snapshot:
+        version = (self.world.resource_version, self.complete)
+        if self._cached is None or self._cached[0] != version:
+            views = {}
+            for field, kind in GROUPS.items():
+                views[field] = {
+                    _name(obj): msgspec.convert(obj, VIEWS[kind]) for obj in self.world.list(kind)
+                }
+            self._cached = (version, Snapshot(**views, complete=self.complete))
+        return self._cached[1]
+
+    def write(self, write: Write) -> None:
+        if self.broken:
+            raise ClusterError("the API server is away", status=0)
+        self._writer.write(write)
+
+
+class InlineWorkers:
+    """Runs a job when its outcome is asked for; the seed decides which come first."""
+
+    def __init__(self, runner: Runner, cluster: InProcessCluster, seed: int = 0) -> None:
+        self._runner = runner
+        self._cluster = cluster
+        self._random = random.Random(seed)
+        self._jobs: list[Job] = []
+        self._writes: list[Write] = []
+
+    def start(self, job: Job) -> None:
+        self._jobs.append(job)
+
+    def publish(self, write: Write) -> None:
+        self._writes.append(write)
+
+    def drain(self) -> list[Outcome]:
+        jobs, self._jobs = self._jobs, []
+        self._random.shuffle(jobs)
+        some = jobs[: self._random.randint(1, len(jobs))] if jobs else []
+        self._jobs = jobs[len(some) :]
+        return [self._runner.run(job) for job in some]
+
+    def drain_writes(self) -> list[tuple[Write, ClusterError | None]]:
+        writes, self._writes = self._writes, []
+        return [(write, self._carried_out(write)) for write in writes]
+
+    @property
+    def waiting(self) -> int:
+        return len(self._jobs) + len(self._writes)
+
+    def _carried_out(self, write: Write) -> ClusterError | None:
+        try:
+            self._cluster.write(write)
+        except ClusterError as error:
+            return error
+        return None
+
+
+class House:
+    """A cloud, a cluster, and a controller that can be stopped and started again."""
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        nodes: Mapping[str, str] | None = None,
+        gce: GceWorld | None = None,
+        kube: KubeWorld | None = None,
+        **settings: Any,
+    ) -> None:
+        """Make the worlds (`nodes`: name → zone) unless they are given, and start the controller."""
+        self.clock = VirtualClock()
+        self.gce = gce or GceWorld(project=PROJECT, clock=self.clock)
+        self.kube = kube or KubeWorld(clock=self.clock)
+        self.seed = seed
+        self.config = Config(project=PROJECT, **settings)
+        if gce is None:
+            default = {"node-1": "us-central1-a", "node-2": "us-central1-b"}
+            for name, zone in (default if nodes is None else nodes).items():
+                self.add_node(name, zone)
+        self.start()
+
+    def add_node(self, name: str, zone: str) -> None:
+        from fakes.build import node  # noqa: PLC0415
+
+        self.gce.seed_instance(name=name, zone=zone, tags=("node",), ip=f"10.0.0.{len(name)}")
+        self.kube.apply(node(name, zone))
+
+    def start(self) -> None:
+        """Start a fresh controller: nothing of an earlier one is known to it."""
+        self.cloud = InProcessCloud(self.gce)
+        self.cluster = InProcessCluster(self.kube)
+        self.workers = InlineWorkers(Runner(self.cloud, self.clock), self.cluster, self.seed)
+        self.loop = Loop(self.config, NAMER, self.cluster, self.workers, self.clock)
+
+    def apply(self, *objects: dict[str, Any]) -> None:
+        for obj in objects:
+            self.kube.apply(obj)
+
+    def settle(self, patience: float = 120.0, turns: int = 2000) -> None:
+        """Take turns until nothing is in flight and nothing becomes due within `patience` s."""
+        waited = 0.0
+        for _ in range(turns):
+            busy = self.loop.step()
+            if busy or self.workers.waiting or self.loop.in_flight():
+                continue
+            wait = self.loop.wake_in()
+            if waited + wait > patience:
+                return
+            waited += wait
+            self.clock.advance(wait + 0.001)
+        raise AssertionError(f"does not come to rest within {turns} turns: {self.loop.turn}")
+
+    def ingress(self, name: str) -> dict[str, Any] | None:
+        return self.kube.get("Ingress", name)
+
+    def address(self, name: str) -> str:
+        ingress = self.ingress(name) or {}
+        entries = ingress.get("status", {}).get("loadBalancer", {}).get("ingress") or [{}]
+        return entries[0].get("ip", "")
+
+    def names(self, kind: str) -> list[str]:
+        return sorted(body["name"] for body in self.gce.resources(kind))
+
+    def body(self, kind: str, name: str) -> dict[str, Any]:
+        return next(body for body in self.gce.resources(kind) if body["name"] == name)
+
+    def events(self, reason: str = "") -> list[dict[str, Any]]:
+        return [e for e in self.kube.list("Event") if not reason or e["reason"] == reason]
+
+    def ours(self) -> dict[str, list[str]]:
+        """Return what of the controller's is in the cloud, by kind."""
+        kinds = (
+            "forwardingRules targetHttpProxies urlMaps backendServices healthChecks "
+            "instanceGroups firewalls addresses sslCertificates"
+        ).split()
+        return {kind: names for kind in kinds if (names := self.names(kind))}
+
+
+def _name(obj: Mapping[str, Any]) -> str:
+    meta = obj["metadata"]
+    return f"{meta['namespace']}/{meta['name']}" if meta.get("namespace") else meta["name"]
