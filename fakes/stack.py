@@ -108,8 +108,9 @@ class Stack:
         return process is not None and process.poll() is None
 
     def log(self, name: str) -> str:
-        """Return what a part has printed so far."""
-        return (self.directory / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+        """Return what a part has printed so far, "" when it was never started."""
+        path = self.directory / f"{name}.log"
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
     def environment(self) -> dict[str, str]:
         """Return the environment in which kubectl and glbc find the fakes."""

@@ -21,7 +21,7 @@ _INGRESS: Final = re.compile(r'\{"kubernetes\.io/ingress-name": ?"[^"/]+/[^"/]+"
 GRAMMAR: Final[dict[Kind, re.Pattern[str]]] = {
     # What ingress-gce or we write there (reference: resource bodies).
     Kind.HEALTH_CHECK: re.compile(
-        r"Default kubernetes L7 Loadbalancing health check.*"
+        r"Default kubernetes L7 Loadbalancing health check( for [A-Za-z ]+)?\."
         r"|Kubernetes L7 health check generated with readiness probe settings\."
         r'|\{\s*"k8sCluster":.*"k8sResource":.*\}',
         re.DOTALL,

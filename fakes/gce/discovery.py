@@ -242,7 +242,7 @@ def _method(collection: str, verb: str, raw: Json) -> Method:
         place = literals[1] if literals[1] in ("regions", "zones") else ""
         kind = literals[2]
     scope_params = {"regions": "region", "zones": "zone"}
-    if collection in scope_params:  # regions.get, zones.list: no scope but the kind itself
+    if collection in (*scope_params, "projects"):  # no scope but the kind itself
         place, kind = "", collection
     elif place:
         names = [n for n in names if n != scope_params[place]]

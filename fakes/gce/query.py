@@ -17,6 +17,8 @@ TOKEN: Final = re.compile(
     r"""\s*(?:([()])|("[^"]*"|'[^']*')|(!=|<=|>=|=|<|>|:)|([^\s()=<>:!"']+))"""
 )
 WORDS: Final = ("eq", "ne")
+COMPARISONS: Final = ("!=", "<=", ">=", "=", "<", ">", ":")
+OPERATORS: Final = (*COMPARISONS, "(", ")")
 
 
 def _text(value: Any) -> str:
@@ -132,9 +134,11 @@ class _Parser:
 
     def comparison(self, name: str) -> Predicate:
         operator = self.next()
-        if operator not in (*WORDS, "!=", "<=", ">=", "=", "<", ">", ":"):
+        if operator not in (*WORDS, *COMPARISONS):
             raise self.error()
         wanted = self.next()
+        if wanted in OPERATORS:
+            raise self.error()
         if wanted[0] in "\"'":
             wanted = wanted[1:-1]
         else:  # an unquoted value may hold colons and slashes: a URL, a time

@@ -134,7 +134,7 @@ def _encoded(name: str) -> str:
 
 def _decoded(token: str) -> str:
     try:
-        return base64.urlsafe_b64decode(token.encode()).decode()
+        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         raise invalid("pageToken", token, "Invalid page token.") from None
 
@@ -167,7 +167,8 @@ def _envelope(cloud: Cloud, call: Call, items: Any, token: str) -> Json:
         body["items"] = items
     if token:
         body["nextPageToken"] = token
-    return body
+    known = discovery().schema(call.method.response)  # not every list has a selfLink
+    return {name: value for name, value in body.items() if name in known}
 
 
 def _operations(cloud: Cloud, scope: str) -> list[Json]:
@@ -319,9 +320,7 @@ def endpoints_of_group(cloud: Cloud, call: Call, _lag: float) -> Json:
             row["healths"] = _endpoint_health(cloud, call.key, endpoint)
         found.append({name: value for name, value in row.items() if value})
     shown, token = page(call.query, found, lambda row: repr(sorted(row["networkEndpoint"].items())))
-    body = _envelope(cloud, call, shown, token)
-    del body["selfLink"]  # this list has none
-    return body
+    return _envelope(cloud, call, shown, token)
 
 
 def _endpoint_health(cloud: Cloud, key: Key, endpoint: Json) -> list[Json]:

@@ -63,6 +63,8 @@ def leaves(obj: Any, schema: Schema, prefix: Path = ()) -> dict[Path, Any]:
     for step, inner, field in below:
         if prefix == () and step == "f:status" and inner == {}:
             continue
+        if step.startswith("k:"):  # the element itself is owned, beside its fields
+            found[(*prefix, step)] = step
         found |= leaves(inner, field, (*prefix, step))
     return found
 
@@ -101,8 +103,6 @@ def removed(obj: Any, path: Path, schema: Schema) -> Any:
             continue
         rest = removed(inner, path[1:], field) if len(path) > 1 else None
         gone = rest is None or rest in ({}, [])
-        if step.startswith("k:") and not gone:  # only its key is left: the element goes
-            gone = set(rest or ()) <= set(schema["x-kubernetes-list-map-keys"])
         place: Any = step.removeprefix("f:") if isinstance(obj, dict) else index
         if gone:
             result.pop(place)
@@ -132,9 +132,9 @@ def from_fields_v1(tree: Obj, prefix: Path = ()) -> set[Path]:
     paths: set[Path] = set()
     for step, below in tree.items():
         if step == ".":
-            continue
-        inner = from_fields_v1(below, (*prefix, step))
-        paths |= inner or {(*prefix, step)}
+            paths.add(prefix)
+        else:
+            paths |= from_fields_v1(below, (*prefix, step)) or {(*prefix, step)}
     return paths
 
 

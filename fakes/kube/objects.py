@@ -20,6 +20,7 @@ from fakes.kube.errors import (
     ApiError,
     Cause,
     Obj,
+    Verbatim,
     already_exists,
     bad_request,
     conflict,
@@ -146,7 +147,10 @@ class Objects:
         version = meta.get("resourceVersion")
         if not version and not kind.unconditional:
             cause = Cause(
-                "metadata.resourceVersion", "Invalid", "must be specified for an update", 0
+                "metadata.resourceVersion",
+                "Invalid",
+                "must be specified for an update",
+                Verbatim("0x0"),
             )
             raise invalid(kind.kind, kind.group, name, [cause])
         if meta.get("uid") and meta["uid"] != was["uid"]:

@@ -12,6 +12,7 @@ from glbc.engine.inventory import Inventory
 from glbc.engine.loop import known_names
 from glbc.model.keys import Kind
 from glbc.model.kinds import MANAGED
+from glbc.ops import logs
 from glbc.ownership import ownership_of
 from glbc.plan import guard
 from glbc.plan.render import render_json, render_text
@@ -32,6 +33,7 @@ def main(config: Config, out: TextIO, *, as_json: bool, colour: bool) -> int:
     Raises:
         GlbcError: the cluster or the cloud cannot be read.
     """
+    logs.configure(config.log_format, quiet=True)
     connection = Connection(config, lambda: None, write=False)
     try:
         connection.watch()
@@ -70,4 +72,4 @@ def _survey(inventory: Inventory, runner: Runner) -> None:
         outcome = runner.run(ReadJob(group))
         if outcome.error is not None:
             raise outcome.error
-        inventory.fold_read(group, outcome.read, outcome.began)
+        inventory.fold_read(group, outcome.read, outcome.read_began)

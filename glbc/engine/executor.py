@@ -58,6 +58,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     error: CloudError | None = None
     read: Body | None = None  # of the key, where it was read
     was_read: bool = False  # was the key read? Then `read` None says that it is not there
+    read_began: float = 0.0  # seconds, monotonic
     bodies: tuple[Body, ...] = ()  # of a ListJob
     writes: int = 0  # mutations that were sent
 
@@ -89,11 +90,12 @@ class Runner:
                 attempt.look_again(job.action.key, failure)
         return Outcome(
             job=job,
-            began=attempt.read_began if attempt.was_read else began,
+            began=began,
             ended=self._clock.monotonic(),
             error=error,
             read=attempt.body,
             was_read=attempt.was_read,
+            read_began=attempt.read_began,
             bodies=bodies,
             writes=attempt.writes,
         )

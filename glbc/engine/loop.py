@@ -122,7 +122,7 @@ class Loop:
         listing = self._list_again()
         snapshot = self.cluster.snapshot()
         self._seen_complete = self._seen_complete or snapshot.complete >= guard.NEEDED_VIEWS
-        if not self._seen_complete or not self.inventory.listed:
+        if not self._seen_complete or not self._surveyed():
             return listing
         desired = self._desired(snapshot)
         actual = self.inventory.graph()
@@ -152,8 +152,8 @@ class Loop:
 
     def resync(self, kinds: Iterable[str] = ()) -> None:
         """List these kinds (all of them when none is named) at the next turn."""
-        for kind in tuple(kinds) or (*MANAGED, Kind.INSTANCE):
-            self._listed_at.pop(kind, None)
+        for kind in tuple(kinds) or self._kinds():
+            self._listed_at[kind] = float("-inf")
 
     # Desired ------------------------------------------------------------------------------------
 
@@ -217,14 +217,20 @@ class Loop:
                 started = True
         return started
 
+    def _kinds(self) -> tuple[str, ...]:
+        """Return the kinds to list; instances only for the tags that nobody has configured."""
+        return MANAGED if self.config.node_tags else (*MANAGED, Kind.INSTANCE)
+
+    def _surveyed(self) -> bool:
+        """Tell whether every kind has been listed, or at least asked for, once."""
+        return all(kind in self._listed_at for kind in self._kinds())
+
     def _list_again(self) -> bool:
         """Start the lists that are due: all of them at the start and once per resync."""
         now, started = self.clock.monotonic(), False
-        kinds = list(MANAGED) if self.config.node_tags else [*MANAGED, Kind.INSTANCE]
-        for kind in kinds:
-            last = self._listed_at.get(kind)
-            due = last is None or now - last >= self.config.resync_sec
-            if due and kind not in self._listing:
+        for kind in self._kinds():
+            last = self._listed_at.get(kind, float("-inf"))
+            if now - last >= self.config.resync_sec and kind not in self._listing:
                 self._listing.add(kind)
                 groups = self.inventory.owned_groups() if kind == Kind.INSTANCE_GROUP else ()
                 self.workers.start(ListJob(kind, tuple(groups)))
@@ -269,7 +275,7 @@ class Loop:
             self._fail(key, outcome)
         else:
             self._trouble.pop(key, None)
-            self.inventory.fold_read(key, outcome.read, outcome.began)
+            self.inventory.fold_read(key, outcome.read, outcome.read_began)
 
     def _fold_action(self, outcome: Outcome, action: Action) -> None:
         key, error = action.key, outcome.error
@@ -280,16 +286,17 @@ class Loop:
             self._parked.pop(key, None)
             if outcome.writes:
                 log.info("action_done", **fields, seconds=seconds)
-                self.inventory.fold_done(action, outcome.ended)
+                written = outcome.read_began if outcome.was_read else outcome.ended
+                self.inventory.fold_done(action, written)
                 if self.turn is not None:
                     seen = self.turn.snapshot
                     self._tell(done_notes(action, seen), seen)
             if outcome.was_read:
-                self.inventory.fold_read(key, outcome.read, outcome.began)
+                self.inventory.fold_read(key, outcome.read, outcome.read_began)
             return
         log.warning("action_failed", **fields, seconds=seconds, error=str(error))
         if outcome.was_read:
-            self.inventory.fold_read(key, outcome.read, outcome.began)
+            self.inventory.fold_read(key, outcome.read, outcome.read_began)
         elif outcome.writes:
             self.inventory.doubt(key)
         if isinstance(error, (Rejected, Denied, QuotaExceeded)):

@@ -150,8 +150,9 @@ class GoogleCloud:
         """Send one mutation and return when its operation is done.
 
         Raises:
-            CloudError: refused at once, or failed as an operation. NotReady with the reason
-                `operationTimeout`: accepted, but how it ended is not known yet.
+            CloudError: refused at once, or failed as an operation. NotFound: the resource or
+                something that the body refers to. NotReady with the reason `operationTimeout`:
+                accepted, but how it ended is not known yet.
             ValueError: the call cannot be expressed: the kind has no such verb, a field is unknown
                 to the library, or a patch would clear a list (an update without it does).
         """

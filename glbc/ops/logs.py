@@ -5,8 +5,13 @@ import sys
 import structlog
 
 
-def configure(log_format: str) -> None:
-    """Set up logging once per process; `log_format` is `console` or `json`."""
+def configure(log_format: str, *, quiet: bool = False) -> None:
+    """Set up logging once per process.
+
+    Args:
+        log_format: `console` or `json`.
+        quiet: only warnings and errors, for commands whose output is the answer.
+    """
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if log_format == "json"
@@ -19,5 +24,6 @@ def configure(log_format: str) -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
+        wrapper_class=structlog.make_filtering_bound_logger("warning" if quiet else "info"),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )

@@ -238,7 +238,7 @@ def _wire_name(kind: str, field: str) -> str:
     return next((f.encode_name for f in fields if f.name == field), field)
 
 
-def _shown(value: Any, *, inner: bool = False) -> str:
+def _shown(value: Any, *, inner: bool = False) -> str:  # noqa: PLR0911  # one for each type
     """Return a value on one line, links shortened to kind/name."""
     match value:
         case _ if value is UNSET or value is None:

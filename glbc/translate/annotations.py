@@ -6,6 +6,9 @@ from glbc.model.views import Meta
 
 CLASS: Final = "kubernetes.io/ingress.class"
 ALLOW_HTTP: Final = "kubernetes.io/ingress.allow-http"
+# These ask for HTTPS, as spec.tls does; that they are there is all this version reads.
+PRE_SHARED_CERT: Final = "ingress.gcp.kubernetes.io/pre-shared-cert"
+MANAGED_CERTIFICATES: Final = "networking.gke.io/managed-certificates"
 
 # Written on the Ingress, as upstream does: the names of what serves it.
 URL_MAP: Final = "ingress.kubernetes.io/url-map"

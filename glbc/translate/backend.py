@@ -2,10 +2,13 @@
 
 from typing import Final
 
+import msgspec
+
 from glbc.config import Config
 from glbc.model.finding import Finding, ObjectRef, Severity
 from glbc.model.loadbalancer import Backend
 from glbc.model.views import IngressBackend, Service, ServicePort, ServicePortRef, Snapshot
+from glbc.translate.reasons import Reason
 
 WITH_NODE_PORTS: Final = frozenset({"NodePort", "LoadBalancer"})
 
@@ -26,7 +29,7 @@ def resolve(
     if named is None:
         return Finding(
             user,
-            "BackendNotAService",
+            Reason.BACKEND_NOT_A_SERVICE,
             field,
             "the backend is not a service",
             "use backend.service; resource backends are not supported",
@@ -50,7 +53,7 @@ def resolve_service(  # who asks, where, for what
     if found is None:
         return Finding(
             user,
-            "ServiceNotFound",
+            Reason.SERVICE_NOT_FOUND,
             field,
             f"service {where} does not exist",
             "create it, or name another one",
@@ -58,18 +61,18 @@ def resolve_service(  # who asks, where, for what
     chosen = _port(found, port)
     if chosen is None:
         wanted = port.name or port.number
-        have = ", ".join(f"{p.name or '-'}:{p.port}" for p in found.spec.ports or ()) or "none"
+        have = ", ".join(f"{p.name or '-'}:{p.port}" for p in found.spec.ports or ())
         return Finding(
             user,
-            "ServicePortNotFound",
+            Reason.SERVICE_PORT_NOT_FOUND,
             field,
             f"service {where} has no port {wanted}",
-            f"its ports are {have}",
+            f"name one that it has: {have}" if have else "give it ports",
         )
     if found.spec.type not in WITH_NODE_PORTS or not chosen.node_port:
         return Finding(
             user,
-            "NoNodePort",
+            Reason.NO_NODE_PORT,
             field,
             f"service {where} of type {found.spec.type} has no node port for {chosen.port}",
             "set the Service's type to NodePort",
@@ -96,13 +99,7 @@ def _port(service: Service, wanted: ServicePortRef) -> ServicePort | None:
     return None
 
 
-def note(finding: Finding, consequence: str) -> Finding:
+def note(finding: Finding, consequence: str, severity: Severity = Severity.WARNING) -> Finding:
     """Return the finding with what it means for the traffic added to its message."""
-    return Finding(
-        finding.object,
-        finding.reason,
-        finding.field,
-        f"{finding.message}; {consequence}",
-        finding.hint,
-        Severity.WARNING,
-    )
+    message = f"{finding.message}; {consequence}"
+    return msgspec.structs.replace(finding, message=message, severity=severity)

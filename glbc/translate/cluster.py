@@ -13,6 +13,7 @@ from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey, parse_link, zone
 from glbc.model.loadbalancer import Backend
 from glbc.model.views import Hints, Node, Snapshot
 from glbc.naming import Namer
+from glbc.translate.reasons import Reason
 
 # A node with one of these is not a candidate (reference: node controller of ingress-gce).
 EXCLUDING_TAINTS: Final = frozenset({"ToBeDeletedByClusterAutoscaler"})
@@ -43,7 +44,7 @@ def machine_of(node: Node) -> Machine | None:
     labels = node.metadata.labels or {}
     _, _, provider = node.spec.provider_id.partition("gce://")
     parts = provider.split("/")
-    place = parts[1] if len(parts) == 3 else labels.get(ZONE_LABEL, "")
+    place = (parts[1] if len(parts) == 3 else "") or labels.get(ZONE_LABEL, "")
     if not place:
         return None
     conditions = node.status.conditions or ()
@@ -63,7 +64,7 @@ def machines(snapshot: Snapshot) -> tuple[list[Machine], list[Finding]]:
             findings.append(
                 Finding(
                     ObjectRef("Node", "", name),
-                    "NodeWithoutZone",
+                    Reason.NODE_WITHOUT_ZONE,
                     "spec.providerID",
                     "nothing tells the zone of this node, so it gets no traffic",
                     f"set the provider ID, or the label {ZONE_LABEL}",
@@ -95,14 +96,14 @@ def groups(
         for port in sorted({backend.node_port for backend in backends.values()})
     )
     for key in group_keys(nodes, namer, config):
-        members = tuple(
+        members = {  # a set: two nodes whose names differ after the dot are one instance
             Ref(ResourceKey(config.project, Kind.INSTANCE, key.scope, node.instance))
             for node in nodes
             if node.candidate and zone(node.zone) == key.scope
-        )
+        }
         yield wanted(
             key,
-            compute.InstanceGroup(named_ports=ports, instances=members),
+            compute.InstanceGroup(named_ports=ports, instances=tuple(sorted(members))),
             origin={"instances": "the cluster's nodes", "named_ports": "the backends' node ports"},
             wanted_by=users,
         )

@@ -16,7 +16,9 @@ from glbc.model.loadbalancer import Backend, FrontendNames
 from glbc.model.views import Hints, Ingress, Snapshot
 from glbc.naming import Namer, Scheme, finalizer_of, scheme_of
 from glbc.translate import cluster, lower
-from glbc.translate.ingress import Reader, Translated, is_ours, scheme_for
+from glbc.translate.classes import class_finding, is_ours
+from glbc.translate.ingress import Reader, Translated, scheme_for
+from glbc.translate.reasons import Reason
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,8 +46,13 @@ def translate(snapshot: Snapshot, hints: Hints, namer: Namer, config: Config) ->
     read: dict[str, Translated] = {}
     served: dict[str, Served] = {}
     leaving: set[str] = set()
+    findings: list[Finding] = []
     for name in sorted(snapshot.ingresses):
         ingress = snapshot.ingresses[name]
+        if not ingress.metadata.deletion_timestamp and (
+            odd := class_finding(ingress, snapshot, config)
+        ):
+            findings.append(odd)
         if ingress.metadata.deletion_timestamp or not is_ours(ingress, snapshot, config):
             if scheme_of(ingress.metadata.finalizers or ()):
                 leaving.add(name)
@@ -59,13 +66,17 @@ def translate(snapshot: Snapshot, hints: Hints, namer: Namer, config: Config) ->
             finalizer=finalizer_of(scheme),
             programmed=read[name].balancer is not None,
         )
-    return _united(read, served, frozenset(leaving), (snapshot, hints), (namer, config))
+    united = _united(read, (snapshot, hints), (namer, config))
+    return msgspec.structs.replace(
+        united,
+        findings=tuple(sorted({*united.findings, *findings})),
+        served=served,
+        leaving=frozenset(leaving),
+    )
 
 
 def _united(
     read: Mapping[str, Translated],
-    served: Mapping[str, Served],
-    leaving: frozenset[str],
     world: tuple[Snapshot, Hints],
     settings: tuple[Namer, Config],
 ) -> Desired:
@@ -73,15 +84,15 @@ def _united(
     backends, users = _backends(read, namer, config)
     findings = [finding for one in read.values() for finding in one.findings]
     keep = {key for one in read.values() for key in one.kept}
-    for one in read.values():
-        if one.balancer is None:
-            keep.update(lower.FrontEndKeys.of(one.names, config).all())
     everyone = sorted({one.ingress for one in read.values()})
     resources: list[Resource] = []
     if backends:
         nodes, odd = cluster.machines(snapshot)
         findings.extend(odd)
-        groups = cluster.group_keys(nodes, namer, config)
+        # A refused group is still wanted; until it is there the other zones serve.
+        groups = [
+            key for key in cluster.group_keys(nodes, namer, config) if key not in hints.refused
+        ]
         resources.extend(cluster.groups(nodes, backends, everyone, namer, config))
         for key, backend in backends.items():
             resources.extend(
@@ -103,9 +114,7 @@ def _united(
     return Desired(
         graph=Graph(resources),
         keep=frozenset(keep),
-        findings=tuple(sorted(set(findings))),
-        served=served,
-        leaving=leaving,
+        findings=tuple(findings),
         consulted=frozenset(key for one in read.values() for key in one.consulted),
     )
 
@@ -128,8 +137,8 @@ def _backends(
 def _no_tags(owner: ObjectRef) -> Finding:
     return Finding(
         owner,
-        "NoNodeTags",
-        "",
+        Reason.NO_NODE_TAGS,
+        "spec",
         "no node has a network tag that is a prefix of its name, so no firewall rule is made",
         "set node_tags in the configuration",
         Severity.ERROR,

@@ -16,10 +16,9 @@ from glbc.model.views import Hints, HttpPath, Ingress, ServicePortRef, Snapshot
 from glbc.naming import Namer, Scheme, is_valid_name, scheme_of
 from glbc.translate import annotations
 from glbc.translate.backend import note, resolve, resolve_service
+from glbc.translate.lower import FrontEndKeys
 from glbc.translate.paths import BadPathError, paths_of
-
-CONTROLLER = "ingress.gcp.kubernetes.io/glbc"
-"""spec.controller of the IngressClasses that are ours."""
+from glbc.translate.reasons import Reason
 
 
 class Translated(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,26 +28,17 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
     names: FrontendNames
     balancer: LoadBalancer | None  # None: nothing can be said; what exists is kept as it is
     backends: tuple[Backend, ...] = ()
-    kept: frozenset[ResourceKey] = frozenset()  # last good targets: kept as they are
+    kept: frozenset[ResourceKey] = frozenset()  # what nobody can say better: left as it is
     consulted: frozenset[ResourceKey] = frozenset()  # URL maps whose live state mattered
     findings: tuple[Finding, ...] = ()
 
 
-def is_ours(ingress: Ingress, snapshot: Snapshot, config: Config) -> bool:
-    """Tell whether the Ingress's class is ours.
+class Target(msgspec.Struct, frozen=True):
+    """Where a route leads, and what that takes."""
 
-    The legacy annotation decides where it is set: `gce`, or the configured extra class. Where it is
-    absent or empty, `spec.ingressClassName` decides: unset is ours, and so is an IngressClass whose
-    controller is ours. (Upstream reads the annotation only.)
-    """
-    legacy = annotations.text(ingress.metadata, annotations.CLASS)
-    if legacy:
-        return legacy in {"gce", config.ingress_class}
-    name = ingress.spec.ingress_class_name
-    if not name:
-        return True
-    known = snapshot.ingress_classes.get(name)
-    return known is not None and known.spec.controller == CONTROLLER
+    backend: ResourceKey
+    wants: tuple[Backend, ...] = ()  # the Service ports asked for, a refused one included
+    is_last_good: bool = False  # served now, though it is not what is asked for
 
 
 def scheme_for(ingress: Ingress, namer: Namer, hints: Hints, config: Config) -> Scheme:
@@ -77,9 +67,8 @@ class Reader:
         self.namer = namer
         self.config = config
         self.hints = hints
-        self.backends: dict[ResourceKey, Backend] = {}
-        self.kept: set[ResourceKey] = set()
         self.findings: list[Finding] = []
+        self._spare: list[Target] = []  # refused, with nothing to serve instead
         self.url_map = ResourceKey(config.project, Kind.URL_MAP, GLOBAL, names.url_map)
         self.consulted: set[ResourceKey] = set()
         if ingress.address and not scheme_of(ingress.metadata.finalizers or ()):
@@ -91,58 +80,113 @@ class Reader:
         """Return what the Ingress comes to."""
         default = self._default(snapshot)
         hosts = self._hosts(snapshot, default)
-        if not is_valid_name(self.names.url_map):
-            self._find(
-                "InvalidName",
-                "metadata.name",
-                f"the name makes {self.names.url_map!r}, which Compute Engine refuses",
-                "use lower-case letters, digits and - only",
-                Severity.ERROR,
+        named, http, https = self._is_named(), self._allows_http(), self._asks_for_https()
+        used = [*self._spare, *([default] if default else [])]
+        used.extend(target for paths in hosts.values() for target in paths.values())
+        keys = FrontEndKeys.of(self.names, self.config)
+        kept = {target.backend for target in used if target.is_last_good} | {keys.address}
+        balancer = None
+        if default is not None and named and http:
+            routes = tuple(
+                Host(host, tuple(Route(path, to.backend) for path, to in paths.items()))
+                for host, paths in hosts.items()
             )
-        if self.ingress.spec.tls:
-            self._find(
-                "TlsNotServed",
-                "spec.tls",
-                "HTTPS is not served by this version; HTTP is",
-                "do not point users of HTTPS at the address yet",
+            balancer = LoadBalancer(
+                owner=self.ingress.ref, names=self.names, default=default.backend, hosts=routes
             )
-        usable = default is not None and is_valid_name(self.names.url_map)
+            kept.update((keys.https_proxy, keys.https_rule) if https else ())
+        else:
+            kept.update(keys.all())
+        wants = dict.fromkeys(backend for target in used for backend in target.wants)
         return Translated(
             ingress=self.ingress.ref,
             names=self.names,
-            balancer=LoadBalancer(
-                owner=self.ingress.ref, names=self.names, default=default, hosts=hosts
-            )
-            if default is not None and usable
-            else None,
-            backends=tuple(self.backends.values()),
-            kept=frozenset(self.kept),
+            balancer=balancer,
+            backends=tuple(wants) if named else (),
+            kept=frozenset(kept),
             consulted=frozenset(self.consulted),
             findings=tuple(self.findings),
         )
 
-    def _default(self, snapshot: Snapshot) -> ResourceKey | None:
-        own = self.ingress.spec.default_backend
-        if own is not None:
-            field = "spec.defaultBackend"
-            found = resolve(own, self.ingress.ref, field, snapshot, self.config)
-        else:
-            field = "spec"
-            namespace, _, name = self.config.default_backend_service.partition("/")
-            found = resolve_service(
-                ObjectRef("Service", namespace, name),
-                ServicePortRef(name=self.config.default_backend_service_port),
-                self.ingress.ref,
-                field,
-                snapshot,
-                self.config,
-            )
-        live = self.live.default_service if self.live else None
-        target = self._resolved(found, field)
-        return self._or_last_good(target, live.to if isinstance(live, Ref) else None, None)
+    def _is_named(self) -> bool:
+        if is_valid_name(self.names.url_map):
+            return True
+        self._find(
+            Reason.INVALID_NAME,
+            "metadata.name",
+            f"the name makes {self.names.url_map!r}, which Compute Engine refuses",
+            "use lower-case letters, digits and - only",
+            Severity.ERROR,
+        )
+        return False
 
-    def _hosts(self, snapshot: Snapshot, default: ResourceKey | None) -> tuple[Host, ...]:
-        hosts: dict[str, Host] = {}
+    def _allows_http(self) -> bool:
+        key = annotations.ALLOW_HTTP
+        if annotations.flag(self.ingress.metadata, key, default=True):
+            return True
+        self._find(
+            Reason.HTTP_NOT_ALLOWED,
+            f"metadata.annotations[{key}]",
+            "HTTP is switched off and HTTPS is not served by this version: no front end is made",
+            "take the annotation out, or wait for HTTPS",
+            Severity.ERROR,
+        )
+        return False
+
+    def _asks_for_https(self) -> bool:
+        fields = ["spec.tls"] if self.ingress.spec.tls else []
+        fields.extend(
+            f"metadata.annotations[{key}]"
+            for key in (annotations.PRE_SHARED_CERT, annotations.MANAGED_CERTIFICATES)
+            if annotations.text(self.ingress.metadata, key)
+        )
+        for field in fields[:1]:
+            self._find(
+                Reason.TLS_NOT_SERVED,
+                field,
+                "HTTPS is not served by this version; an HTTPS front end that exists is left as it is",
+                "do not point users of HTTPS at the address yet",
+            )
+        return bool(fields)
+
+    def _default(self, snapshot: Snapshot) -> Target | None:
+        """Return where whatever no route matches leads: asked for, last good, or the system's."""
+        own, field = self.ingress.spec.default_backend, "spec.defaultBackend"
+        live = self.live.default_service if self.live else None
+        last_good = live.to if isinstance(live, Ref) else None
+        system = self._of_system(snapshot)
+        if own is None:
+            return self._or_else(system, field, last_good, None)
+        found = resolve(own, self.ingress.ref, field, snapshot, self.config)
+        rest = None
+        if isinstance(system, Backend) and not self._refusal(system):
+            rest = Target(self._key(system), (system,))
+        if rest is not None and last_good == rest.backend:
+            last_good = None
+        return self._or_else(found, field, last_good, rest)
+
+    def _of_system(self, snapshot: Snapshot) -> Backend | Finding:
+        config = self.config
+        namespace, _, name = config.default_backend_service.partition("/")
+        port = config.default_backend_service_port
+        wanted = (
+            ServicePortRef(number=int(port))
+            if port.isascii() and port.isdigit()
+            else ServicePortRef(name=port)
+        )
+        service, field = ObjectRef("Service", namespace, name), "spec.defaultBackend"
+        found = resolve_service(service, wanted, self.ingress.ref, field, snapshot, config)
+        if isinstance(found, Backend):
+            return msgspec.structs.replace(found, origin="config default_backend_service")
+        return msgspec.structs.replace(
+            found,
+            message=f"none is given, and {found.message}",
+            hint=f"set spec.defaultBackend, or {found.hint}",
+        )
+
+    def _hosts(self, snapshot: Snapshot, default: Target | None) -> dict[str, dict[str, Target]]:
+        """Return the paths of each host, in the order of the URL map."""
+        hosts: dict[str, dict[str, Target]] = {}
         seen: dict[str, str] = {}
         for index, rule in enumerate(self.ingress.spec.rules or ()):
             if rule.http is None:
@@ -152,92 +196,95 @@ class Reader:
                 # Upstream: the later rule replaces the earlier one and stands last.
                 del hosts[name]
                 self._find(
-                    "DuplicateHost",
+                    Reason.DUPLICATE_HOST,
                     seen[name],
                     f"host {name} has another rule at {field}, which replaces this one",
                     "put all paths of a host into one rule",
                 )
             seen[name] = field
-            routes: dict[str, ResourceKey] = {}
+            hosts[name] = {}
             for at, path in enumerate(rule.http.paths):
                 where = f"{field}.http.paths[{at}]"
-                self._route(path, where, name, snapshot, default, routes)
-            hosts[name] = Host(name, tuple(Route(p, b) for p, b in routes.items()))
-        return tuple(hosts.values())
+                for one, target in self._routes(path, where, name, snapshot, default):
+                    # Upstream: the later path replaces the earlier one and stands last.
+                    if hosts[name].pop(one, None) is not None:
+                        self._find(
+                            Reason.DUPLICATE_PATH,
+                            f"{where}.path",
+                            f"path {one} of host {name} is there already; this one replaces it",
+                            "keep one of them",
+                            Severity.NOTE,
+                        )
+                    hosts[name][one] = target
+        return hosts
 
-    def _route(  # one path, in its place
-        self,
-        path: HttpPath,
-        field: str,
-        host: str,
-        snapshot: Snapshot,
-        default: ResourceKey | None,
-        routes: dict[str, ResourceKey],
-    ) -> None:
+    def _routes(  # one path, in its place
+        self, path: HttpPath, field: str, host: str, snapshot: Snapshot, default: Target | None
+    ) -> Iterator[tuple[str, Target]]:
         try:
             written = paths_of(path.path, path.path_type)
         except BadPathError as bad:
-            self._find("BadPath", f"{field}.path", f"{bad}; this path is left out", bad.hint)
+            message = f"{bad}; this path is left out"
+            self._find(Reason.BAD_PATH, f"{field}.path", message, bad.hint)
             return
-        found = resolve(path.backend, self.ingress.ref, f"{field}.backend", snapshot, self.config)
-        target = self._resolved(found, f"{field}.backend")
+        where = f"{field}.backend"
+        found = resolve(path.backend, self.ingress.ref, where, snapshot, self.config)
         for one in written:
-            if routes.pop(one, None) is not None:
-                self._find(
-                    "DuplicatePath",
-                    f"{field}.path",
-                    f"path {one} of host {host} is there already; this one replaces it",
-                    "keep one of them",
-                    Severity.NOTE,
-                )
-            served = self._or_last_good(target, self.live_routes.get((host, one)), default)
-            if served is not None:
-                routes[one] = served
+            target = self._or_else(found, where, self.live_routes.get((host, one)), default)
+            if target is not None:
+                yield one, target
 
-    def _resolved(self, found: Backend | Finding, field: str) -> ResourceKey | Finding:
-        """Return the backend service, which is wanted from now on, unless the cloud refuses it."""
-        if isinstance(found, Finding):
-            return found
-        key = self._key(found)
-        self.backends.setdefault(key, found)
-        if key not in self.hints.refused:
-            return key
-        return Finding(
-            self.ingress.ref,
-            "BackendRefused",
-            field,
-            f"the cloud refuses to make {key}",
-            "the event of the refusal says why",
-        )
-
-    def _or_last_good(
+    def _or_else(
         self,
-        found: ResourceKey | Finding,
-        live: ResourceKey | None,
-        default: ResourceKey | None,
-    ) -> ResourceKey | None:
+        found: Backend | Finding,
+        field: str,
+        last_good: ResourceKey | None,
+        rest: Target | None,
+    ) -> Target | None:
         """Return where the traffic goes; say so where that is not where the user wants it."""
-        if isinstance(found, ResourceKey):
-            return found
+        wants: tuple[Backend, ...] = ()
+        if isinstance(found, Backend):
+            wants = (found,)  # a refused one too: it is tried again for as long as it is wanted
+            refused = self._refusal(found)
+            if refused is None:
+                return Target(self._key(found), wants)
+            found = Finding(
+                self.ingress.ref,
+                Reason.BACKEND_REFUSED,
+                field,
+                f"the cloud refuses to make {refused}",
+                "do what the event of the refusal says",
+            )
         self.consulted.add(self.url_map)
-        if live is not None:
-            self.kept.add(live)
-            self._once(note(found, f"{live.name} keeps serving it"))
-            return live
-        rest = "the default backend serves it" if default else "nothing serves it"
-        self._once(note(found, rest))
-        return default
+        if last_good is not None and last_good not in self.hints.refused:
+            self._once(note(found, f"{last_good.name} keeps serving it"))
+            return Target(last_good, wants, is_last_good=True)
+        if rest is not None:
+            self._once(note(found, "the default backend serves it"))
+            return Target(rest.backend, (*wants, *rest.wants), rest.is_last_good)
+        is_all = field == "spec.defaultBackend"
+        self._once(note(found, "nothing serves it", Severity.ERROR if is_all else Severity.WARNING))
+        if wants:
+            self._spare.append(Target(self._key(wants[0]), wants))
+        return None
+
+    def _refusal(self, backend: Backend) -> ResourceKey | None:
+        """Return what the cloud refuses to make of a backend: itself, or its health check."""
+        key = self._key(backend)
+        check = msgspec.structs.replace(key, kind=Kind.HEALTH_CHECK)
+        return next((one for one in (key, check) if one in self.hints.refused), None)
 
     def _key(self, backend: Backend) -> ResourceKey:
         name = self.namer.backend(backend.node_port)
         return ResourceKey(self.config.project, Kind.BACKEND_SERVICE, GLOBAL, name)
 
     def _live_routes(self) -> Iterator[tuple[tuple[str, str], ResourceKey]]:
-        """Yield the target that each host and path has now."""
+        """Yield the target that each host and path has now, unless it is the default of all."""
+        default = self.live.default_service if self.live else None
         for matcher in (self.live.path_matchers if self.live else ()) or ():
             for host in self._hosts_of(matcher.name):
                 for rule in matcher.path_rules or ():
-                    if isinstance(rule.service, Ref):
+                    if isinstance(rule.service, Ref) and rule.service != default:
                         for path in rule.paths:
                             yield (host, path), rule.service.to
 

@@ -130,7 +130,7 @@ def frontend_resources(balancer: LoadBalancer, config: Config) -> Iterator[Resou
     """Yield the URL map, the proxy and the forwarding rule of one front end."""
     keys = FrontEndKeys.of(balancer.names, config)
     owner, default = balancer.owner, Ref(balancer.default)
-    origin = {"": str(owner)}
+    rules = f"{owner} spec.rules"
     hosts = [(host, path_matcher(host.name)) for host in balancer.hosts]
     yield wanted(
         keys.url_map,
@@ -152,13 +152,17 @@ def frontend_resources(balancer: LoadBalancer, config: Config) -> Iterator[Resou
                 for host, matcher in hosts
             ),
         ),
-        origin=origin,
+        origin={
+            "default_service": f"{owner} spec.defaultBackend",
+            "host_rules": rules,
+            "path_matchers": rules,
+        },
         wanted_by=(owner,),
     )
     yield wanted(
         keys.http_proxy,
         compute.TargetHttpProxy(description=frontend_description(owner), url_map=Ref(keys.url_map)),
-        origin=origin,
+        origin={"url_map": str(owner)},
         wanted_by=(owner,),
     )
     yield wanted(
@@ -169,6 +173,6 @@ def frontend_resources(balancer: LoadBalancer, config: Config) -> Iterator[Resou
             port_range="80-80",
             target=Ref(keys.http_proxy),
         ),
-        origin=origin,
+        origin={"target": str(owner), "port_range": str(owner)},
         wanted_by=(owner,),
     )

@@ -1,0 +1,295 @@
+"""The walkthrough, and the same world left running for somebody to play with.
+
+Nothing is simulated by this script: kubectl, glbc and both APIs are processes that talk over
+sockets. Each step prints what was run and what came back, and checks it; the first step that does
+not hold ends the walkthrough with exit code 1.
+"""
+
+import json
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from fakes.stack import NODES, PROJECT, Stack, StackError
+
+DEPLOY: Final = Path(__file__).resolve().parent.parent / "deploy"
+UNTIL_SEC: Final = 60.0  # how long anything may take to come true
+CHAIN: Final = (
+    # The chain from the front: REST path and what to show of each resource
+    ("global/forwardingRules", ("IPAddress", "portRange", "target")),
+    ("global/targetHttpProxies", ("urlMap",)),
+    ("global/urlMaps", ("defaultService", "hostRules")),
+    ("global/backendServices", ("portName", "healthChecks", "backends")),
+    ("global/healthChecks", ("type", "httpHealthCheck")),
+    ("aggregated/instanceGroups", ("zone", "size", "namedPorts")),
+    ("global/firewalls", ("sourceRanges", "targetTags")),
+)
+
+
+class NotHeldError(AssertionError):
+    """A step of the walkthrough did not come out as it must."""
+
+
+class Walkthrough:
+    """The steps, each on what the one before has left."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.number = 0
+
+    def run(self) -> None:
+        """Run all steps. Raises NotHeldError."""
+        self.step("Three nodes in two zones, and the identity of the cluster")
+        self.stack.seed_nodes(NODES)
+        self.kubectl("get nodes")
+        self.kubectl(
+            "create configmap ingress-uid -n kube-system "
+            "--from-literal=uid=c90a6bd2f1e34567 --from-literal=provider-uid=c90a6bd2f1e34567"
+        )
+
+        self.step(
+            "Apply the class, the default backend, a Deployment with three Services, an Ingress"
+        )
+        self.kubectl(f"apply -f {DEPLOY}/ingress-class.yaml -f {DEPLOY}/default-backend.yaml")
+        self.kubectl(f"apply -f {DEPLOY}/examples/shop.yaml -f {DEPLOY}/examples/ingress.yaml")
+
+        self.step("glbc plan: what glbc would do, and nothing is written")
+        planned = self.glbc("plan", expect=2)
+        self.hold("the whole chain is planned", "10 to create" in planned)
+        self.hold("no write", self.writes() == 0)
+
+        self.step("glbc starts")
+        self.stack.start_glbc()
+
+        self.step("glbc publishes an address")
+        self.kubectl(
+            "wait ingress/shop --for=jsonpath={.status.loadBalancer.ingress[0].ip} --timeout=60s"
+        )
+        shown = self.kubectl("get ingress shop")
+        address = self.address()
+        self.hold("the class is shown", " gce " in shown)
+        self.hold("the hosts are shown", "shop.example.com,static.example.com" in shown)
+        self.hold("the address is shown", bool(address) and address in shown)
+        self.hold("the port is shown", "80" in shown.splitlines()[1].split())
+
+        self.step("The chain in the cloud, from the front")
+        self.chain()
+        rules = self.owned("global/forwardingRules")
+        self.hold(
+            "one forwarding rule has that address", [address] == [r["IPAddress"] for r in rules]
+        )
+        groups = self.groups()
+        self.hold(
+            "a group in each zone that has nodes", sorted(g["size"] for g in groups) == [1, 2]
+        )
+        self.hold(
+            "every group has every named port",
+            all(len(group["namedPorts"]) == 2 for group in groups),
+        )
+        self.hold("one firewall rule", len(self.owned("global/firewalls")) == 1)
+
+        self.step("The events tell it")
+        told = self.kubectl("describe ingress shop")
+        self.until("IPChanged is among the events", lambda: "IPChanged" in self.describe())
+        self.hold("the rules are described", "/api" in told and "api:8080" in told)
+
+        self.step("glbc plan: nothing to do, and nothing is written at rest")
+        self.at_rest()
+        before = self.writes()
+        self.glbc("plan", expect=0)
+        self.hold("no write", before == self.writes())
+
+        self.step("Edit: one path more, to a Service that nothing used before")
+        calls = self.calls()
+        self.kubectl(f"apply -f {DEPLOY}/examples/ingress-edited.yaml")
+        self.until("the new path is in the URL map", lambda: "/cart/*" in self.url_map())
+        self.at_rest()
+        made = self.calls()[len(calls) :]
+        for call in made:
+            print(f"    {call['method']:<38} {call['name']}")
+        self.hold(
+            "one health check, one backend service, one port per group, one URL map, no more",
+            sorted(call["method"].removeprefix("compute.") for call in made)
+            == [
+                "backendServices.insert",
+                "healthChecks.insert",
+                "instanceGroups.setNamedPorts",
+                "instanceGroups.setNamedPorts",
+                "urlMaps.patch",
+            ],
+        )
+        self.hold("the address stays", address == self.address())
+
+        self.step("Delete the Ingress: everything goes, the finalizer last")
+        self.kubectl("delete ingress shop --timeout=60s")
+        left = {path: [r["name"] for r in self.owned(path)] for path, _ in CHAIN}
+        self.hold(f"nothing is left in the cloud {left}", not any(left.values()))
+        self.kubectl("get ingress")
+        self.glbc("plan", expect=0)
+        self.hold("glbc is still running", self.stack.is_running("glbc"))
+
+    # What a step is made of ---------------------------------------------------------------------
+
+    def step(self, title: str) -> None:
+        """Announce a step."""
+        self.number += 1
+        print(f"\n== {self.number}. {title}", flush=True)
+
+    def hold(self, what: str, held: object) -> None:
+        """Check something, and say so. Raises NotHeldError."""
+        print(f"  [{'ok' if held else 'NOT'}] {what}", flush=True)
+        if not held:
+            raise NotHeldError(what)
+
+    def until(self, what: str, holds: Callable[[], object]) -> None:
+        """Check something that takes its time. Raises NotHeldError."""
+        deadline = time.monotonic() + UNTIL_SEC
+        while not holds() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.hold(what, holds())
+
+    def kubectl(self, arguments: str) -> str:
+        """Run the real kubectl and return what it printed. Raises NotHeldError."""
+        shown = arguments.replace(f"{DEPLOY}/", "deploy/")
+        print(f"  $ kubectl {shown}", flush=True)
+        return self._ran(["kubectl", *shlex.split(arguments)], expect=0)
+
+    def glbc(self, arguments: str, *, expect: int) -> str:
+        """Run the installed glbc and return what it printed. Raises NotHeldError."""
+        print(f"  $ glbc {arguments}", flush=True)
+        words = [*shlex.split(arguments), *self.stack.glbc_options()]
+        return self._ran(["glbc", *words], expect=expect)
+
+    def _ran(self, command: list[str], *, expect: int) -> str:
+        done = self.stack.run(*command)
+        for line in (done.stdout + done.stderr).splitlines():
+            print(f"    {line}")
+        if done.returncode != expect:
+            raise NotHeldError(f"{command[0]} ended with {done.returncode}, not {expect}")
+        return done.stdout
+
+    # What is looked at --------------------------------------------------------------------------
+
+    def address(self) -> str:
+        """Return the address that the Ingress shows."""
+        path = "-o=jsonpath={.status.loadBalancer.ingress[0].ip}"
+        return self.stack.run("kubectl", "get", "ingress", "shop", path).stdout.strip()
+
+    def describe(self) -> str:
+        """Return what kubectl describes."""
+        return self.stack.run("kubectl", "describe", "ingress", "shop").stdout
+
+    def owned(self, path: str) -> list[dict[str, Any]]:
+        """Return the resources of a collection that are named like ours."""
+        answer = self.stack.cloud(path)
+        kind = path.partition("/")[2]
+        if path.startswith("aggregated/"):
+            found = [item for scope in answer["items"].values() for item in scope.get(kind, [])]
+        else:
+            found = answer.get("items", [])
+        return [item for item in found if item["name"].startswith("k8s")]
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Return our instance groups."""
+        return self.owned("aggregated/instanceGroups")
+
+    def url_map(self) -> str:
+        """Return our URL maps as text."""
+        return json.dumps(self.owned("global/urlMaps"))
+
+    def chain(self) -> None:
+        """Print the chain from the front."""
+        for path, fields in CHAIN:
+            for body in self.owned(path):
+                print(f"    {path.partition('/')[2]}/{body['name']}")
+                for field in fields:
+                    print(f"      {field}: {_short(body.get(field))}")
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Return the log of the cloud's mutations."""
+        log = self.stack.ask("GET", f"{self.stack.gce}/_fake/calls")
+        reads = ("get", "list", "aggregatedList", "listInstances", "wait", "getHealth")
+        return [c for c in log["items"] if c["method"].rpartition(".")[2] not in reads]
+
+    def writes(self) -> int:
+        """Return the number of mutations so far."""
+        return len(self.calls())
+
+    def at_rest(self) -> None:
+        """Wait until the cloud has seen no mutation for half a second."""
+        seen, since = self.writes(), time.monotonic()
+        deadline = since + UNTIL_SEC
+        while time.monotonic() - since < 0.5:
+            if time.monotonic() > deadline:
+                raise NotHeldError("glbc does not come to rest")
+            time.sleep(0.05)
+            if (now := self.writes()) != seen:
+                seen, since = now, time.monotonic()
+
+
+def walkthrough() -> int:
+    """Run the walkthrough; return 0 only if all of it held."""
+    with tempfile.TemporaryDirectory(prefix="glbc-demo-") as directory:
+        try:
+            with Stack(Path(directory)) as stack:
+                try:
+                    Walkthrough(stack).run()
+                except (NotHeldError, subprocess.TimeoutExpired):
+                    print(f"\nglbc said:\n{stack.log('glbc')[-6000:]}", file=sys.stderr)
+                    raise
+        except (NotHeldError, StackError, subprocess.TimeoutExpired) as error:
+            print(f"\nThe walkthrough does not hold: {error}", file=sys.stderr)
+            return 1
+    print("\nThe walkthrough holds.")
+    return 0
+
+
+def up() -> int:
+    """Start everything, print lines to try, and keep it running until Ctrl-C."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    with (
+        tempfile.TemporaryDirectory(prefix="glbc-up-") as directory,
+        Stack(Path(directory)) as stack,
+    ):
+        stack.seed_nodes(NODES)
+        stack.start_glbc()
+        stack.run("kubectl", "apply", "-f", f"{DEPLOY}/ingress-class.yaml")
+        stack.run("kubectl", "apply", "-f", f"{DEPLOY}/default-backend.yaml")
+        stack.run("kubectl", "apply", "-f", f"{DEPLOY}/examples/shop.yaml")
+        stack.run("kubectl", "apply", "-f", f"{DEPLOY}/examples/ingress.yaml")
+        print(
+            f"""glbc runs against the fakes. Its log is {directory}/glbc.log. In another shell:
+
+    export KUBECONFIG={stack.kubeconfig} PATH="{Path(sys.executable).parent}:$PATH"
+    kubectl get ingress,svc,deploy,nodes
+    kubectl describe ingress shop
+    kubectl apply -f deploy/examples/ingress-edited.yaml
+    glbc plan {" ".join(stack.glbc_options())}
+    curl -s {stack.gce}/compute/v1/projects/{PROJECT}/global/urlMaps
+    curl -s {stack.gce}/_fake/counts
+    kubectl delete ingress shop
+
+Ctrl-C ends all of it.""",
+            flush=True,
+        )
+        while not stop.wait(0.5):
+            for part in ("gce", "kube", "glbc"):
+                if not stack.is_running(part):
+                    print(f"{part} has ended:\n{stack.log(part)[-2000:]}", file=sys.stderr)
+                    return 1
+    return 0
+
+
+def _short(value: Any) -> str:
+    """Return a field for eyes: links without their host and project."""
+    text = json.dumps(value)
+    return text.replace(f"https://www.googleapis.com/compute/v1/projects/{PROJECT}/", "")

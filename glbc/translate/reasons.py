@@ -1,0 +1,194 @@
+"""Every reason code that a person meets: what it means and what to do.
+
+The codes of findings are this module's enum; those of the planner are its own, told here as text
+because the two never import each other (a test compares). `docs/reasons.md` is made from these rows.
+"""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+
+class Reason(StrEnum):
+    """Why a part of an object cannot be served as written. Stable: people match on it."""
+
+    BACKEND_NOT_A_SERVICE = "BackendNotAService"
+    BACKEND_REFUSED = "BackendRefused"
+    BAD_PATH = "BadPath"
+    CLASS_NOT_SERVED = "ClassNotServed"
+    DUPLICATE_HOST = "DuplicateHost"
+    DUPLICATE_PATH = "DuplicatePath"
+    HTTP_NOT_ALLOWED = "HttpNotAllowed"
+    INGRESS_CLASS_NOT_FOUND = "IngressClassNotFound"
+    INVALID_NAME = "InvalidName"
+    NO_NODE_PORT = "NoNodePort"
+    NO_NODE_TAGS = "NoNodeTags"
+    NODE_WITHOUT_ZONE = "NodeWithoutZone"
+    SERVICE_NOT_FOUND = "ServiceNotFound"
+    SERVICE_PORT_NOT_FOUND = "ServicePortNotFound"
+    TLS_NOT_SERVED = "TlsNotServed"
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One reason code."""
+
+    code: str
+    meaning: str
+    remedy: str
+
+
+FINDINGS: Final = (
+    Row(
+        Reason.BACKEND_NOT_A_SERVICE,
+        "A backend names a resource, or nothing at all; only Services can be served.",
+        "Use `backend.service`.",
+    ),
+    Row(
+        Reason.BACKEND_REFUSED,
+        "Compute Engine refuses to make what a backend needs. What served before keeps serving, "
+        "else the default backend does.",
+        "Do what the event `Refused` says, for example raise a quota.",
+    ),
+    Row(
+        Reason.BAD_PATH,
+        "A path is not one that its path type or a URL map allows. It is left out; the others ship.",
+        "Begin it with `/`; a `*` may only stand last, after a `/`, in `ImplementationSpecific`.",
+    ),
+    Row(
+        Reason.CLASS_NOT_SERVED,
+        "The Ingress's class is one that looks like ours and that this version does not serve.",
+        "Use class `gce`, or an IngressClass whose controller is `ingress.gcp.kubernetes.io/glbc`.",
+    ),
+    Row(
+        Reason.DUPLICATE_HOST,
+        "Two rules have the same host: the later one replaces the earlier one, as in ingress-gce.",
+        "Put all paths of a host into one rule.",
+    ),
+    Row(
+        Reason.DUPLICATE_PATH,
+        "A host has the same path twice, perhaps through a `Prefix`: the later one replaces it.",
+        "Keep one of them.",
+    ),
+    Row(
+        Reason.HTTP_NOT_ALLOWED,
+        "The Ingress switches HTTP off, and this version does not serve HTTPS. Nothing is made; "
+        "what exists is left as it is.",
+        "Take the annotation `kubernetes.io/ingress.allow-http` out, or wait for HTTPS.",
+    ),
+    Row(
+        Reason.INGRESS_CLASS_NOT_FOUND,
+        "`spec.ingressClassName` names an IngressClass that does not exist. An Ingress that is "
+        "served already goes on being served.",
+        "Create the IngressClass, or name one that exists.",
+    ),
+    Row(
+        Reason.INVALID_NAME,
+        "The Ingress's name makes resource names that Compute Engine refuses.",
+        "Use lower-case letters, digits and `-` only.",
+    ),
+    Row(
+        Reason.NO_NODE_PORT,
+        "A Service port has no node port, so that no node can be asked for it.",
+        "Set the Service's type to `NodePort`.",
+    ),
+    Row(
+        Reason.NO_NODE_TAGS,
+        "No node's instance has a network tag that its name begins with: the firewall rule cannot "
+        "be made, and an existing one is left as it is.",
+        "Set `node_tags` in the configuration.",
+    ),
+    Row(
+        Reason.NODE_WITHOUT_ZONE,
+        "Nothing tells the zone of a node: it gets no traffic.",
+        "Set its provider ID, or the label `topology.kubernetes.io/zone`.",
+    ),
+    Row(
+        Reason.SERVICE_NOT_FOUND,
+        "A backend names a Service that does not exist. What served before keeps serving, else the "
+        "default backend does.",
+        "Create the Service in the Ingress's namespace, or name another one.",
+    ),
+    Row(
+        Reason.SERVICE_PORT_NOT_FOUND,
+        "A backend names a port that its Service does not have.",
+        "Name one of the Service's ports, by name or by number.",
+    ),
+    Row(
+        Reason.TLS_NOT_SERVED,
+        "The Ingress asks for HTTPS, which this version does not serve. An HTTPS front end that "
+        "exists is left as it is.",
+        "Do not point users of HTTPS at the address yet.",
+    ),
+)
+
+PLANNED: Final = (
+    Row("Missing", "It is wanted and does not exist: it is created.", ""),
+    Row("Differs", "It is not as it is wanted: it is changed in place.", ""),
+    Row(
+        "ImmutableDiffers",
+        "What differs cannot be changed in place: it is deleted and made again.",
+        "",
+    ),
+    Row("Unwanted", "It is ours and nothing wants it any more: it is deleted.", ""),
+    Row(
+        "NotOurs",
+        "It has our name and somebody else's description: it is not touched.",
+        "Delete it, or give it our description.",
+    ),
+    Row(
+        "NameTaken",
+        "Somebody else's resource has the name that we need, and is not as we need it.",
+        "Rename or delete that resource.",
+    ),
+    Row("Unreadable", "It could not be read, which says nothing about it: it is read again.", ""),
+    Row(
+        "InUse",
+        "Something still uses it: it cannot be deleted or made again.",
+        "Make what uses it let go, if that is not ours.",
+    ),
+    Row("NeedsBlocked", "What it needs is held back: see there.", ""),
+    Row(
+        "ReferenceMissing",
+        "It refers to something that does not exist and that nothing makes.",
+        "Create what is missing, or stop naming it.",
+    ),
+    Row(
+        "Refused",
+        "Compute Engine refused it; it is tried again after a while, or when it changes.",
+        "Do what the message says: a quota, a permission, a value.",
+    ),
+    Row("ViewIncomplete", "Not all of the cluster can be seen: nothing is taken away yet.", ""),
+    Row("FinalizerMissing", "Its Ingress gets its finalizer first.", ""),
+    Row("ReadOnly", "glbc runs in read-only mode.", "Switch it off."),
+)
+
+
+def page() -> str:
+    """Return docs/reasons.md."""
+    return "\n".join(_page())
+
+
+def _page() -> Iterator[str]:
+    yield "# Reason codes"
+    yield ""
+    yield "Made from `glbc/translate/reasons.py` by `pytest tests/walls --update-golden`."
+    yield ""
+    yield "## What is wrong with an object"
+    yield ""
+    yield "Reported as an Event on the object, with the field and what to do."
+    yield ""
+    yield from _table(FINDINGS)
+    yield ""
+    yield "## Why the plan does something, or holds it back"
+    yield ""
+    yield from _table(PLANNED)
+    yield ""
+
+
+def _table(rows: tuple[Row, ...]) -> Iterator[str]:
+    yield "| Reason | Meaning | What to do |"
+    yield "|---|---|---|"
+    for row in sorted(rows, key=lambda row: row.code):
+        yield f"| `{row.code}` | {row.meaning} | {row.remedy or 'nothing'} |"
