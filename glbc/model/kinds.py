@@ -40,7 +40,7 @@ class Keyed(msgspec.Struct, frozen=True):
     key: Callable[[Any], Any]
     ours: Callable[[Any, Owned], bool] = _always  # may we remove it when nobody wants it?
     held: Callable[[Any, Any], bool] = _never  # does the spec of a referrer still use it?
-    lazy: bool = False  # removed with the next write that is due, unless we set it ourselves
+    lazy: bool = False  # removed with the next write that is due anyway, never by a write alone
     enforced: frozenset[str] = frozenset()  # fields of an element that are corrected; rest: initial
 
 

@@ -53,18 +53,16 @@ def diff(
             if name in ours and there != cleared:
                 changes.append(Change(name, there, cleared))
             continue
-        after = merged(row, name, wanted, there, near, name in ours)
+        after = merged(row, name, wanted, there, near)
         if after != there:
             changes.append(Change(name, there, after))
     return tuple(changes)
 
 
-def merged(  # one field of one resource, seen from all sides
-    row: Row, name: str, wanted: Any, there: Any, near: Neighbours, ours: bool
-) -> Any:
+def merged(row: Row, name: str, wanted: Any, there: Any, near: Neighbours) -> Any:
     """Return the value that the field must have: `there` itself when it already holds `wanted`."""
     if name in row.keyed:
-        return _merged_list(row.keyed[name], wanted, there, near, ours)
+        return _merged_list(row.keyed[name], wanted, there, near)
     if isinstance(wanted, msgspec.Struct) and isinstance(there, msgspec.Struct):
         return _overlaid(there, wanted, wanted.__struct_fields__)
     return wanted
@@ -80,7 +78,7 @@ def _overlaid(there: Any, wanted: Any, fields: Iterable[str]) -> Any:
     return msgspec.structs.replace(there, **over) if over else there
 
 
-def _merged_list(keyed: Keyed, wanted: Any, there: Any, near: Neighbours, ours: bool) -> Any:
+def _merged_list(keyed: Keyed, wanted: Any, there: Any, near: Neighbours) -> Any:
     live = {keyed.key(element): element for element in there or ()}
     result = []
     due = False  # an element is new or changes: a write is due whatever is removed
@@ -93,7 +91,7 @@ def _merged_list(keyed: Keyed, wanted: Any, there: Any, near: Neighbours, ours: 
         used = any(keyed.held(element, spec) for spec in near.referrers)
         if used or not keyed.ours(element, near.owned):
             result.append(element)
-        elif not keyed.lazy or ours:
+        elif not keyed.lazy:
             due = True
         elif not due:
             result.append(element)

@@ -290,10 +290,7 @@ class House:
 
     def ours(self) -> dict[str, list[str]]:
         """Return what of the controller's is in the cloud, by kind."""
-        kinds = (
-            "forwardingRules targetHttpProxies urlMaps backendServices healthChecks "
-            "instanceGroups firewalls addresses sslCertificates"
-        ).split()
+        kinds = ["forwardingRules", "targetHttpProxies", "urlMaps", "backendServices", "healthChecks", "instanceGroups", "firewalls", "addresses", "sslCertificates"]
         return {kind: names for kind in kinds if (names := self.names(kind))}
 
 

@@ -1,0 +1,132 @@
+"""P12: stop the process after any call; the next one comes to the same end, with nothing leaked."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fakes.build import ingress, service
+from glbc.model.calls import Write
+from tests.support.house import House
+
+BEFORE = ingress("shop/web", {"a.example.com": [("/", "front:80")]}, default="dflt:80")
+AFTER = ingress(
+    "shop/web", {"a.example.com": [("/", "front:80"), ("/api", "api:8080")]}, default="dflt:80"
+)
+OTHER = ingress("shop/other", {"b.example.com": [("/", "front:80")]}, default="dflt:80")
+SERVICES = (
+    service("shop/front", "80->30301"),
+    service("shop/api", "8080->30302"),
+    service("shop/dflt", "80->30303"),
+)
+
+
+def create(house: House) -> None:
+    house.apply(*SERVICES, BEFORE, OTHER)
+
+
+def edit(house: House) -> None:
+    house.apply(AFTER)
+
+
+def drop_service(house: House) -> None:
+    house.apply(BEFORE)
+    house.kube.delete("Service", "shop/api")
+
+
+def lose_a_node(house: House) -> None:
+    house.kube.delete("Node", "node-2")
+
+
+def delete_one(house: House) -> None:
+    house.kube.delete("Ingress", "shop/web")
+
+
+def delete_all(house: House) -> None:
+    house.kube.delete("Ingress", "shop/other")
+
+
+STORY: tuple[Callable[[House], None], ...] = (
+    create,
+    edit,
+    drop_service,
+    lose_a_node,
+    delete_one,
+    delete_all,
+)
+
+
+class Stopped(BaseException):
+    """The process is gone: nothing in it may catch this."""
+
+
+def arm(house: House, number: int, moment: str) -> None:
+    """Stop the controller at its `number`-th write from now: before it, after it, or at a publish."""
+    left = [number]
+
+    def count(_: Any) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise Stopped
+
+    if moment == "before":
+        house.cloud.before = count
+    elif moment == "after":
+        house.cloud.after = count
+    else:
+        carry_out = house.cluster.write
+
+        def write(write: Write) -> None:
+            if moment == "before publishing":
+                count(write)
+            carry_out(write)
+            if moment == "after publishing":
+                count(write)
+
+        house.cluster.write = write  # type: ignore[method-assign]
+
+
+def tell(number: int = 0, moment: str = "before") -> tuple[list[Any], bool]:
+    """Run the story, stopping once; return the state of the cloud after each step."""
+    house = House()
+    if number:
+        arm(house, number, moment)
+    states, stopped = [], False
+    for step in STORY:
+        step(house)
+        try:
+            house.settle()
+        except Stopped:
+            stopped = True
+            house.start()
+            house.settle()
+        states.append(house.gce.dump())
+    assert house.ingress("shop/web") is None
+    assert house.ingress("shop/other") is None
+    return states, stopped
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> list[Any]:
+    states, _ = tell()
+    return states
+
+
+@pytest.mark.parametrize(
+    "moment", ["before", "after", "before publishing", "after publishing"], ids=lambda m: m
+)
+@pytest.mark.parametrize("part", range(4), ids=lambda n: f"part {n + 1} of 4")
+def test_stopped_anywhere_it_comes_to_the_same_end(
+    undisturbed: list[Any], moment: str, part: int
+) -> None:
+    number, reached = part + 1, True
+    while reached:
+        states, reached = tell(number, moment)
+        assert undisturbed == states, f"stopped {moment} write {number}"
+        number += 4
+    assert number > 8, "the story has no such moment"
+
+
+def test_nothing_is_left_at_the_end(undisturbed: list[Any]) -> None:
+    left = {key for key in undisturbed[-1] if "k8s" in key}
+    assert set() == left
