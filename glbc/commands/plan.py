@@ -7,8 +7,9 @@ from typing import TextIO
 
 from glbc.commands.connect import Connection
 from glbc.config import Config
-from glbc.engine.executor import ListJob, ReadJob, Runner
+from glbc.engine.executor import Runner
 from glbc.engine.inventory import Inventory
+from glbc.engine.jobs import ListJob, ReadJob
 from glbc.engine.loop import known_names
 from glbc.model.keys import Kind
 from glbc.model.kinds import MANAGED

@@ -5,12 +5,13 @@ plans, and nothing here touches the inventory.
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET
 
+from glbc.engine.jobs import ActionJob, Body, Job, ListJob, Outcome, ReadJob
 from glbc.engine.ports import Clock, Cloud
 from glbc.errors import AlreadyExists, CloudError, NotFound, Stale, Transient
 from glbc.model import codec
@@ -20,47 +21,8 @@ from glbc.model.keys import Kind, ResourceKey
 from glbc.model.kinds import ROWS
 from glbc.plan.planner import Action, Op
 
-Body = Mapping[str, Any]
-
 VERBS: Final = {verb.value: verb for verb in Verb}
 READ_AFTER_CREATE: Final = frozenset({Kind.FORWARDING_RULE})  # the answer holds what we need
-
-
-class ReadJob(msgspec.Struct, frozen=True):
-    """Read one resource."""
-
-    key: ResourceKey
-
-
-class ListJob(msgspec.Struct, frozen=True):
-    """List one kind; of instance groups also the members of `groups`."""
-
-    kind: str
-    groups: tuple[ResourceKey, ...] = ()
-
-
-class ActionJob(msgspec.Struct, frozen=True):
-    """Carry out one action on what was last seen."""
-
-    action: Action
-    live: Observed | None
-
-
-Job = ReadJob | ListJob | ActionJob
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a job ended."""
-
-    job: Job
-    began: float  # seconds, monotonic
-    ended: float
-    error: CloudError | None = None
-    read: Body | None = None  # of the key, where it was read
-    was_read: bool = False  # was the key read? Then `read` None says that it is not there
-    read_began: float = 0.0  # seconds, monotonic
-    bodies: tuple[Body, ...] = ()  # of a ListJob
-    writes: int = 0  # mutations that were sent
 
 
 class Runner:

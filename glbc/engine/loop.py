@@ -7,30 +7,30 @@ again.
 
 import threading
 from collections.abc import Iterable
-from typing import Protocol
 
 import msgspec
 import structlog
 
 from glbc.config import Config
-from glbc.engine.executor import ActionJob, Job, ListJob, Outcome, ReadJob
+from glbc.engine.backoff import Backoff
 from glbc.engine.inventory import Inventory
-from glbc.engine.ports import Clock, Cluster
+from glbc.engine.jobs import ActionJob, ListJob, Outcome, ReadJob
+from glbc.engine.ports import Clock, Cluster, Workers
+from glbc.engine.publisher import Publisher
 from glbc.errors import (
     AlreadyExists,
-    ClusterError,
+    CloudError,
     Denied,
     InUse,
+    NotFound,
     QuotaExceeded,
     Rejected,
     Stale,
-    Transient,
 )
-from glbc.model.calls import EventNote, Write
 from glbc.model.compute import Spec
 from glbc.model.graph import Graph, Observed, Ownership
 from glbc.model.keys import Kind, ResourceKey
-from glbc.model.kinds import MANAGED
+from glbc.model.kinds import MANAGED, ROWS
 from glbc.model.views import Hints, Snapshot
 from glbc.naming import Namer, Scheme
 from glbc.ownership import ownership_of
@@ -41,39 +41,11 @@ from glbc.translate.desired import Desired, needs_finalizer, translate
 
 log = structlog.get_logger()
 
-BACKOFF_SEC = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)  # how long a key waits after each failure in a row
 HINT = {
     Denied: "give the controller's service account the permission",
     QuotaExceeded: "raise the quota, or delete what is not needed",
     Rejected: "change what asks for it",
 }
-
-
-class Workers(Protocol):
-    """Runs jobs elsewhere; `drain` returns the outcomes that have come since."""
-
-    def start(self, job: Job) -> None:
-        """Run the job as soon as a worker is free."""
-        ...
-
-    def publish(self, write: Write) -> None:
-        """Carry out a Kubernetes write, one after the other."""
-        ...
-
-    def drain(self) -> list[Outcome]:
-        """Return the outcomes since the last call; never blocks."""
-        ...
-
-    def drain_writes(self) -> list[tuple[Write, ClusterError | None]]:
-        """Return how the published writes ended; never blocks."""
-        ...
-
-
-class Trouble(msgspec.Struct, frozen=True):
-    """A key that failed: how often in a row, and when to try again (seconds, monotonic)."""
-
-    times: int
-    retry_at: float
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -104,9 +76,8 @@ class Loop:
         self._listing: set[str] = set()
         self._listed_at: dict[str, float] = {}  # when the last list of a kind ended, well or not
         self._parked: dict[ResourceKey, Refusal] = {}
-        self._trouble: dict[ResourceKey, Trouble] = {}
-        self._told: set[EventNote] = set()
-        self._sent: dict[object, tuple[str, Write]] = {}
+        self._backoff = Backoff()
+        self._publisher = Publisher(workers, clock)
         self._translated: tuple[Snapshot, Hints, Desired] | None = None
         self._seen_complete = False
 
@@ -146,7 +117,7 @@ class Loop:
     def wake_in(self) -> float:
         """Return the seconds until something is due by itself."""
         now = self.clock.monotonic()
-        due = [trouble.retry_at for trouble in self._trouble.values() if trouble.retry_at > now]
+        due = [*self._backoff.due(now), *self._publisher.due(now)]
         due.extend(at + self.config.resync_sec for at in self._listed_at.values())
         return max(0.0, min(due, default=now + 1.0) - now)
 
@@ -186,20 +157,16 @@ class Loop:
 
     def _start(self, due: Plan) -> bool:
         now, started = self.clock.monotonic(), False
-        for key in [k for k in self._parked if self._may_retry(k, now)]:
+        for key in [k for k in self._parked if self._backoff.allows(k, now)]:
             del self._parked[key]  # the next turn plans it again
             started = True
         for action in frontier(due, self._flying.values()):
-            if not self._may_retry(action.key, now):
+            if not self._backoff.allows(action.key, now):
                 continue
             self._flying[action.key] = action
             self.workers.start(ActionJob(action, self.inventory.get(action.key)))
             started = True
         return started
-
-    def _may_retry(self, key: ResourceKey, now: float) -> bool:
-        trouble = self._trouble.get(key)
-        return trouble is None or trouble.retry_at <= now
 
     def _read(self, snapshot: Snapshot, desired: Desired) -> bool:
         """Read what is in doubt, and what must be confirmed gone before a finalizer goes."""
@@ -211,7 +178,7 @@ class Loop:
                     keys.add(key)
         started = False
         for key in sorted(keys - self._reading - self._flying.keys()):
-            if self._may_retry(key, now):
+            if self._backoff.allows(key, now):
                 self._reading.add(key)
                 self.workers.start(ReadJob(key))
                 started = True
@@ -250,11 +217,7 @@ class Loop:
                 case ActionJob():
                     self._flying.pop(outcome.job.action.key, None)
                     self._fold_action(outcome, outcome.job.action)
-        for write, error in self.workers.drain_writes():
-            if error is not None:
-                log.warning("publish_failed", write=type(write).__name__, error=str(error))
-                self._told.discard(write)
-                self._sent = {k: v for k, v in self._sent.items() if v[1] != write}
+        self._publisher.fold()
 
     def _fold_list(self, outcome: Outcome, job: ListJob) -> None:
         self._listing.discard(job.kind)
@@ -272,17 +235,17 @@ class Loop:
 
     def _fold_read(self, outcome: Outcome, key: ResourceKey) -> None:
         if outcome.error is not None:
-            self._fail(key, outcome)
+            self._backoff.failed(key, outcome.ended)
         else:
-            self._trouble.pop(key, None)
+            self._backoff.cleared(key)
             self.inventory.fold_read(key, outcome.read, outcome.read_began)
 
     def _fold_action(self, outcome: Outcome, action: Action) -> None:
-        key, error = action.key, outcome.error
+        key = action.key
         fields = {"op": action.op.value, "key": str(key), "reason": action.reason.value}
         seconds = round(outcome.ended - outcome.began, 3)
-        if error is None:
-            self._trouble.pop(key, None)
+        if outcome.error is None:
+            self._backoff.cleared(key)
             self._parked.pop(key, None)
             if outcome.writes:
                 log.info("action_done", **fields, seconds=seconds)
@@ -290,32 +253,31 @@ class Loop:
                 self.inventory.fold_done(action, written)
                 if self.turn is not None:
                     seen = self.turn.snapshot
-                    self._tell(done_notes(action, seen), seen)
-            if outcome.was_read:
-                self.inventory.fold_read(key, outcome.read, outcome.read_began)
-            return
-        log.warning("action_failed", **fields, seconds=seconds, error=str(error))
+                    self._publisher.tell(done_notes(action, seen), seen)
+        else:
+            log.warning("action_failed", **fields, seconds=seconds, error=str(outcome.error))
+            self._fold_refusal(outcome, action, outcome.error)
         if outcome.was_read:
             self.inventory.fold_read(key, outcome.read, outcome.read_began)
-        elif outcome.writes:
+        elif outcome.error is not None and outcome.writes:
             self.inventory.doubt(key)
+
+    def _fold_refusal(self, outcome: Outcome, action: Action, error: CloudError) -> None:
+        """Decide what a failed action means: by the class of its error, never by its text."""
+        wait = None
         if isinstance(error, (Rejected, Denied, QuotaExceeded)):
             hint = next(text for cls, text in HINT.items() if isinstance(error, cls))
-            self._parked[key] = Refusal(action, str(error), hint)
-            self._fail(key, outcome, self.config.parked_retry_sec)
+            self._parked[action.key] = Refusal(action, str(error), hint)
+            wait = float(self.config.parked_retry_sec)
         elif isinstance(error, InUse):
             self.resync()  # somebody refers to it whom we have not seen
-            self._fail(key, outcome)
-        elif isinstance(error, (Transient, Stale, AlreadyExists)):
-            self._fail(key, outcome)
-
-    def _fail(self, key: ResourceKey, outcome: Outcome, wait: float | None = None) -> None:
-        times = self._trouble[key].times + 1 if key in self._trouble else 1
-        if wait is None:
-            wait = BACKOFF_SEC[min(times, len(BACKOFF_SEC)) - 1]
-        if isinstance(outcome.error, (Stale, AlreadyExists)) and times == 1:
+        elif isinstance(error, NotFound):
+            for target in action.relies_on:  # one of them is not what we take it for
+                if target.kind in ROWS:
+                    self.inventory.doubt(target)
+        elif isinstance(error, (Stale, AlreadyExists)) and not self._backoff.times(action.key):
             wait = 0.0  # what was read just now is the answer
-        self._trouble[key] = Trouble(times, outcome.ended + wait)
+        self._backoff.failed(action.key, outcome.ended, wait)
 
     # Kubernetes ---------------------------------------------------------------------------------
 
@@ -331,27 +293,8 @@ class Loop:
             namer=self.namer,
             config=self.config,
         )
-        sent = self._tell(writes(snapshot, desired, due, actual, self.config), snapshot)
-        return self._tell(() if self._flying else leaving, snapshot) or sent
-
-    def _tell(self, notes: Iterable[Write], snapshot: Snapshot) -> bool:
-        """Publish what was not published yet for the object as we see it."""
-        sent = False
-        for write in notes:
-            if isinstance(write, EventNote):
-                if write in self._told:
-                    continue
-                self._told.add(write)
-            else:
-                slot = (type(write), write.ingress)
-                name = f"{write.ingress.namespace}/{write.ingress.name}"
-                version = snapshot.ingresses[name].metadata.resource_version
-                if self._sent.get(slot) == (version, write):
-                    continue
-                self._sent[slot] = (version, write)
-            self.workers.publish(write)
-            sent = True
-        return sent
+        sent = self._publisher.tell(writes(snapshot, desired, due, actual, self.config), snapshot)
+        return self._publisher.tell(() if self._flying else leaving, snapshot) or sent
 
 
 def _same(old: Hints, new: Hints, consulted: Iterable[ResourceKey]) -> bool:

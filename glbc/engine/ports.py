@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from glbc.engine.jobs import Job, Outcome
+from glbc.errors import ClusterError
 from glbc.model.calls import Call, Write
 from glbc.model.keys import ResourceKey
 from glbc.model.views import Snapshot
@@ -53,4 +55,24 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Return seconds since an arbitrary start."""
+        ...
+
+
+class Workers(Protocol):
+    """Runs jobs elsewhere; `drain` returns the outcomes that have come since."""
+
+    def start(self, job: Job) -> None:
+        """Run the job as soon as a worker is free."""
+        ...
+
+    def publish(self, write: Write) -> None:
+        """Carry out a Kubernetes write, one after the other."""
+        ...
+
+    def drain(self) -> list[Outcome]:
+        """Return the outcomes since the last call; never blocks."""
+        ...
+
+    def drain_writes(self) -> list[tuple[Write, ClusterError | None]]:
+        """Return how the published writes ended; never blocks."""
         ...

@@ -11,7 +11,8 @@ from typing import TypeVar
 
 import structlog
 
-from glbc.engine.executor import Job, ListJob, Outcome, Runner
+from glbc.engine.executor import Runner
+from glbc.engine.jobs import Job, ListJob, Outcome
 from glbc.engine.ports import Cluster
 from glbc.errors import ClusterError
 from glbc.model.calls import Write

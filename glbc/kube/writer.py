@@ -65,7 +65,7 @@ class Writer:
         self._patch_ingress(_ingress_path(write.ingress), {"metadata": metadata})
 
     def _patch_status(self, write: StatusPatch) -> None:
-        # null, for an empty list in a merge patch is a list, and the API server stores what it is given
+        # null removes the field, as if it had never been set
         ingress = [{"ip": address} for address in write.addresses] or None
         body = {"status": {"loadBalancer": {"ingress": ingress}}}
         self._patch_ingress(f"{_ingress_path(write.ingress)}/status", body)

@@ -4,6 +4,7 @@ Own fields, not objects: a field that is neither wanted nor set by us is somebod
 """
 
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -43,20 +44,24 @@ def diff(
     """
     row = ROWS[Kind(kind)]
     ours = frozenset(set_by_us)
-    changes = []
+    changes, riding = [], []
     for name in want.__struct_fields__:
         wanted, there = getattr(want, name), getattr(live, name)
-        if name in row.initial or wanted == there:
+        if wanted == there:
+            continue
+        if name in row.initial:
+            if there is UNSET:  # a check that gets another type needs that type's own block
+                riding.append(Change(name, UNSET, wanted))
             continue
         if wanted is UNSET:
             cleared = row.defaults.get(name, UNSET)
-            if name in ours and there != cleared:
+            if name in ours and there != cleared and name not in row.immutable:
                 changes.append(Change(name, there, cleared))
             continue
         after = merged(row, name, wanted, there, near)
         if after != there:
             changes.append(Change(name, there, after))
-    return tuple(changes)
+    return (*changes, *riding) if changes else ()
 
 
 def merged(row: Row, name: str, wanted: Any, there: Any, near: Neighbours) -> Any:
@@ -79,15 +84,18 @@ def _overlaid(there: Any, wanted: Any, fields: Iterable[str]) -> Any:
 
 
 def _merged_list(keyed: Keyed, wanted: Any, there: Any, near: Neighbours) -> Any:
-    live = {keyed.key(element): element for element in there or ()}
+    live: dict[Any, list[Any]] = {}
+    for element in there or ():
+        live.setdefault(keyed.key(element), []).append(element)
     result = []
     due = False  # an element is new or changes: a write is due whatever is removed
     for element in wanted:
-        old = live.pop(keyed.key(element), None)
+        twins = live.pop(keyed.key(element), ())
+        old = next((twin for twin in twins if twin == element), twins[0] if twins else None)
         new = element if old is None else _overlaid(old, element, keyed.enforced)
-        due = due or new is not old
+        due = due or new is not old or len(twins) > 1  # of one of ours there is one
         result.append(new)
-    for element in live.values():
+    for element in chain.from_iterable(live.values()):
         used = any(keyed.held(element, spec) for spec in near.referrers)
         if used or not keyed.ours(element, near.owned):
             result.append(element)

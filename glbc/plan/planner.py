@@ -19,7 +19,7 @@ key; `needs` names keys whose action in the same plan has to be observed done fi
 
 from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET
@@ -30,6 +30,18 @@ from glbc.model.graph import Graph, Observed, Ownership, Resource
 from glbc.model.keys import Kind, ResourceKey, refs_in
 from glbc.model.kinds import ROWS
 from glbc.plan.diff import Change, Neighbours, applied, diff
+
+USERS: Final[Mapping[str, frozenset[Kind]]] = {
+    Kind.HEALTH_CHECK: frozenset({Kind.BACKEND_SERVICE}),
+    Kind.INSTANCE_GROUP: frozenset({Kind.BACKEND_SERVICE}),
+    Kind.BACKEND_SERVICE: frozenset({Kind.URL_MAP}),
+    Kind.URL_MAP: frozenset({Kind.TARGET_HTTP_PROXY, Kind.TARGET_HTTPS_PROXY}),
+    Kind.TARGET_HTTP_PROXY: frozenset({Kind.FORWARDING_RULE}),
+    Kind.TARGET_HTTPS_PROXY: frozenset({Kind.FORWARDING_RULE}),
+    Kind.SSL_CERTIFICATE: frozenset({Kind.TARGET_HTTPS_PROXY}),
+    Kind.ADDRESS: frozenset({Kind.FORWARDING_RULE}),
+}
+"""Who may refer to a kind: while one of these cannot be read, that nobody refers proves nothing."""
 
 
 class Op(StrEnum):
@@ -86,6 +98,7 @@ class Blocked(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason
     by: str  # the resource or condition in the way, or the cloud's own words
     hint: str
+    changes: tuple[Change, ...] = ()  # of an UPDATE
     wanted_by: tuple[ObjectRef, ...] = ()
 
 
@@ -121,7 +134,9 @@ def plan(
         keep: keys that are wanted as they are, because nobody can tell what they should be.
         parked: the last refusal of each key.
     """
-    kept = _closure(keep, actual)
+    # What a wanted resource refers to is wanted too, if only as it is.
+    referred = {ref for resource in desired for ref in resource.refs if ref not in desired}
+    kept = _closure((*keep, *referred), actual)
     draft: Draft = {}
     for resource in desired:
         if verdict := _wanted(resource, actual):
@@ -129,6 +144,7 @@ def plan(
     for live in actual:
         if live.ownership is Ownership.OWNED and live.key not in desired and live.key not in kept:
             draft[live.key] = _delete(live, Reason.UNWANTED)
+    draft = {key: draft[key] for key in sorted(draft)}  # of two causes always the same is told
     for key, verdict in draft.items():
         refusal = (parked or {}).get(key)
         if isinstance(verdict, Action) and refusal and verdict.same_request(refusal.action):
@@ -137,10 +153,9 @@ def plan(
         if isinstance(verdict, Action):
             draft[key] = _with_needs(verdict, draft, desired, actual)
     _spread(draft)
-    ordered = [draft[key] for key in sorted(draft)]
     return Plan(
-        tuple(verdict for verdict in ordered if isinstance(verdict, Action)),
-        tuple(verdict for verdict in ordered if isinstance(verdict, Blocked)),
+        tuple(verdict for verdict in draft.values() if isinstance(verdict, Action)),
+        tuple(verdict for verdict in draft.values() if isinstance(verdict, Blocked)),
     )
 
 
@@ -188,29 +203,30 @@ def _wanted(  # noqa: PLR0911  # one return for each row of the table
     changes = diff(key.kind, resource.spec, live.spec, near, live.set_by_us)
     if not changes:
         return None
-    row, reason = ROWS[Kind(key.kind)], Reason.DIFFERS
+    row = ROWS[Kind(key.kind)]
+    fixed = not row.immutable.isdisjoint(change.field for change in changes)
     if live.ownership is Ownership.FOREIGN:
         hint = "rename or delete the resource that has this name, or change the Ingress"
         return _blocked(create, Reason.NAME_TAKEN, str(key), hint)
     if live.ownership is Ownership.ADOPTABLE:
         proof = resource.spec.description
-        if proof is UNSET or "description" in row.immutable | row.setters.keys():
+        if fixed or proof is UNSET or "description" in row.immutable | row.setters.keys():
             hint = "its description is somebody else's: delete it, or give it our description"
             return _blocked(create, Reason.NOT_OURS, str(key), hint)
         changes = (Change("description", live.spec.description, proof), *changes)
-    if row.immutable.isdisjoint(change.field for change in changes):
+    if not fixed:
         spec = applied(live.spec, changes)
         return msgspec.structs.replace(
             create,
             op=Op.UPDATE,
-            reason=reason,
+            reason=Reason.DIFFERS,
             spec=spec,
             changes=changes,
             relies_on=frozenset(refs_in(spec)),
         )
     if users := actual.referrers(key):
         hint = "it cannot change in place while something uses it"
-        return _blocked(create, Reason.IN_USE, str(users[0]), hint)
+        return _blocked(create, Reason.IN_USE, str(min(users)), hint)
     going = _delete(live, Reason.IMMUTABLE_DIFFERS)
     return msgspec.structs.replace(
         going, changes=changes, disruptive=True, wanted_by=resource.wanted_by
@@ -227,24 +243,38 @@ def _with_needs(
     """Return the action with what must be done before it, or why it cannot be done at all."""
     needs: set[ResourceKey] = set()
     if action.op is Op.DELETE:
-        for user in actual.referrers(action.key):
+        if blind := USERS.get(action.key.kind, frozenset()) & _unread(actual):
+            return _blocked(action, Reason.UNREADABLE, min(blind), "one of these may refer to it")
+        for user in sorted(actual.referrers(action.key)):
             verdict = draft.get(user)
             if not isinstance(verdict, Action) or not _lets_go(verdict, action.key):
                 hint = "it goes when nothing refers to it any more"
                 return _blocked(action, Reason.IN_USE, str(user), hint)
             needs.add(user)
-    wanted = desired.get(action.key)
-    if wanted is None:
-        return msgspec.structs.replace(action, needs=frozenset(needs)) if needs else action
-    targets = wanted.refs if action.op is Op.DELETE else action.relies_on
-    for target in targets:
-        if target in draft and (target not in actual or _is_delete(draft[target])):
-            needs.add(target)
-        elif target not in actual and target.kind in ROWS and target.kind not in actual.unreadable:
-            hint = "it does not exist, and nothing here makes it"
-            return _blocked(action, Reason.REFERENCE_MISSING, str(target), hint)
-    needs.update(_earlier_fields(action, draft))
+    wanted, live = desired.get(action.key), actual.get(action.key)
+    if wanted is not None:
+        targets = wanted.refs if action.op is Op.DELETE else action.relies_on
+        held = live.refs if live and action.op is Op.UPDATE else frozenset()
+        for target in sorted(targets):
+            if target in held and target in actual:
+                continue  # it is in use now: whatever is wrong with it stops nothing else
+            verdict = draft.get(target)
+            if verdict and (verdict.op is not Op.UPDATE or not _owned(actual, target)):
+                needs.add(target)
+            elif not verdict and (gap := _gap(target, actual)):
+                return _blocked(action, gap[0], str(target), gap[1])
+        needs.update(_earlier_fields(action, draft))
     return msgspec.structs.replace(action, needs=frozenset(needs)) if needs else action
+
+
+def _gap(target: ResourceKey, actual: Graph[Observed]) -> tuple[Reason, str] | None:
+    """Return why nothing may begin to refer to a resource that nothing is done to."""
+    there = actual.get(target)
+    if there.ownership is Ownership.UNREADABLE if there else target.kind in actual.unreadable:
+        return Reason.UNREADABLE, "it will be read again"
+    if there is None and target.kind in ROWS:
+        return Reason.REFERENCE_MISSING, "it does not exist, and nothing here makes it"
+    return None
 
 
 def _earlier_fields(action: Action, draft: Draft) -> Iterable[ResourceKey]:
@@ -254,7 +284,7 @@ def _earlier_fields(action: Action, draft: Draft) -> Iterable[ResourceKey]:
             continue
         for target in action.relies_on:
             verdict = draft.get(target) if target.kind == kind else None
-            if isinstance(verdict, Action) and theirs in {c.field for c in verdict.changes}:
+            if verdict and theirs in {change.field for change in verdict.changes}:
                 yield target
 
 
@@ -280,8 +310,15 @@ def _lets_go(verdict: Action, key: ResourceKey) -> bool:
     return verdict.op is Op.DELETE or key not in verdict.relies_on
 
 
-def _is_delete(verdict: Action | Blocked) -> bool:
-    return verdict.op is Op.DELETE
+def _unread(actual: Graph[Observed]) -> frozenset[str]:
+    """Return the kinds of which something could not be read."""
+    unreadable = Ownership.UNREADABLE
+    return actual.unreadable | {live.key.kind for live in actual if live.ownership is unreadable}
+
+
+def _is_seen(actual: Graph[Observed], key: ResourceKey) -> bool:
+    live = actual.get(key)
+    return live is not None and live.ownership is not Ownership.UNREADABLE
 
 
 def _owned(actual: Graph[Observed], key: ResourceKey) -> bool:
@@ -291,7 +328,13 @@ def _owned(actual: Graph[Observed], key: ResourceKey) -> bool:
 
 def _blocked(action: Action, reason: Reason, by: str, hint: str) -> Blocked:
     return Blocked(
-        key=action.key, op=action.op, reason=reason, by=by, hint=hint, wanted_by=action.wanted_by
+        key=action.key,
+        op=action.op,
+        reason=reason,
+        by=by,
+        hint=hint,
+        changes=action.changes,
+        wanted_by=action.wanted_by,
     )
 
 

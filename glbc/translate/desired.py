@@ -14,7 +14,7 @@ from glbc.model.graph import Graph, Resource
 from glbc.model.keys import GLOBAL, Kind, ResourceKey
 from glbc.model.loadbalancer import Backend, FrontendNames
 from glbc.model.views import Hints, Ingress, Snapshot
-from glbc.naming import Namer, Scheme, finalizer_of, scheme_of
+from glbc.naming import Namer, Scheme, finalizer_of, is_valid_name, scheme_of
 from glbc.translate import cluster, lower
 from glbc.translate.classes import class_finding, is_ours
 from glbc.translate.ingress import Reader, Translated, scheme_for
@@ -41,29 +41,44 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     consulted: frozenset[ResourceKey] = frozenset()  # URL maps whose live routes were asked for
 
 
+class Claim(msgspec.Struct, frozen=True):
+    """An Ingress that is ours, and the names that it asks for."""
+
+    ingress: Ingress
+    scheme: Scheme
+    names: FrontendNames
+
+
 def translate(snapshot: Snapshot, hints: Hints, namer: Namer, config: Config) -> Desired:
     """Return what all Ingresses of the cluster want."""
-    read: dict[str, Translated] = {}
-    served: dict[str, Served] = {}
-    leaving: set[str] = set()
     findings: list[Finding] = []
+    leaving: set[str] = set()
+    claims: dict[str, Claim] = {}
     for name in sorted(snapshot.ingresses):
         ingress = snapshot.ingresses[name]
-        if not ingress.metadata.deletion_timestamp and (
-            odd := class_finding(ingress, snapshot, config)
-        ):
+        deleted = ingress.metadata.deletion_timestamp is not None
+        if not deleted and (odd := class_finding(ingress, snapshot, config)):
             findings.append(odd)
-        if ingress.metadata.deletion_timestamp or not is_ours(ingress, snapshot, config):
-            if scheme_of(ingress.metadata.finalizers or ()):
-                leaving.add(name)
+        if not deleted and is_ours(ingress, snapshot, config):
+            scheme = scheme_for(ingress, namer, hints, config)
+            names = namer.frontend(scheme, ingress.metadata.namespace, ingress.metadata.name)
+            claims[name] = Claim(ingress, scheme, names)
+        elif scheme_of(ingress.metadata.finalizers or ()):
+            leaving.add(name)
+    read: dict[str, Translated] = {}
+    served: dict[str, Served] = {}
+    owners = _owners(claims)
+    for name, claim in claims.items():
+        if owners[claim.names.url_map] != name:
+            findings.append(_collision(claim, owners[claim.names.url_map]))
             continue
-        scheme = scheme_for(ingress, namer, hints, config)
-        names = namer.frontend(scheme, ingress.metadata.namespace, ingress.metadata.name)
-        read[name] = Reader(ingress, names, namer, config, hints).read(snapshot)
+        read[name] = Reader(claim.ingress, claim.names, namer, config, hints).read(snapshot)
+        if not is_valid_name(claim.names.url_map):
+            continue  # no finalizer: what can never exist can never be confirmed gone
         served[name] = Served(
-            scheme=scheme,
-            names=names,
-            finalizer=finalizer_of(scheme),
+            scheme=claim.scheme,
+            names=claim.names,
+            finalizer=finalizer_of(claim.scheme),
             programmed=read[name].balancer is not None,
         )
     united = _united(read, (snapshot, hints), (namer, config))
@@ -72,6 +87,32 @@ def translate(snapshot: Snapshot, hints: Hints, namer: Namer, config: Config) ->
         findings=tuple(sorted({*united.findings, *findings})),
         served=served,
         leaving=frozenset(leaving),
+    )
+
+
+def _owners(claims: Mapping[str, Claim]) -> dict[str, str]:
+    """Return who has each URL map's name: the oldest of those who ask for it.
+
+    v1 names are joined and cut, so that `a-b/c` and `a/b-c` ask for the same.
+    """
+
+    def age(name: str) -> tuple[str, str]:
+        return claims[name].ingress.metadata.creation_timestamp or "", name
+
+    owners: dict[str, str] = {}
+    for name in sorted(claims, key=age):
+        owners.setdefault(claims[name].names.url_map, name)
+    return owners
+
+
+def _collision(claim: Claim, owner: str) -> Finding:
+    return Finding(
+        claim.ingress.ref,
+        Reason.NAME_COLLISION,
+        "metadata.name",
+        f"ingress {owner} has the URL map {claim.names.url_map} already, so this one is not served",
+        "give it another name; names under the v1 scheme are joined by dashes and cut",
+        Severity.ERROR,
     )
 
 
@@ -84,9 +125,9 @@ def _united(
     backends, users = _backends(read, namer, config)
     findings = [finding for one in read.values() for finding in one.findings]
     keep = {key for one in read.values() for key in one.kept}
-    everyone = sorted({one.ingress for one in read.values()})
+    everyone = sorted({one.ingress for one in read.values() if _uses_nodes(one)})
     resources: list[Resource] = []
-    if backends:
+    if everyone:
         nodes, odd = cluster.machines(snapshot)
         findings.extend(odd)
         # A refused group is still wanted; until it is there the other zones serve.
@@ -132,6 +173,11 @@ def _backends(
             backends.setdefault(key, backend)
             users.setdefault(key, set()).add(one.ingress)
     return backends, users
+
+
+def _uses_nodes(one: Translated) -> bool:
+    """Tell whether nodes serve the Ingress; a last good target does not live without them."""
+    return bool(one.backends) or any(key.kind == Kind.BACKEND_SERVICE for key in one.kept)
 
 
 def _no_tags(owner: ObjectRef) -> Finding:

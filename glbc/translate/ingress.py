@@ -5,6 +5,7 @@ refused, keeps the target it has now, else it gets the default backend, and ever
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
@@ -19,6 +20,8 @@ from glbc.translate.backend import note, resolve, resolve_service
 from glbc.translate.lower import FrontEndKeys
 from glbc.translate.paths import BadPathError, paths_of
 from glbc.translate.reasons import Reason
+
+DEFAULT_FIELD: Final = "spec.defaultBackend"
 
 
 class Translated(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +106,7 @@ class Reader:
             names=self.names,
             balancer=balancer,
             backends=tuple(wants) if named else (),
-            kept=frozenset(kept),
+            kept=frozenset(kept) if named else frozenset(),
             consulted=frozenset(self.consulted),
             findings=tuple(self.findings),
         )
@@ -151,7 +154,7 @@ class Reader:
 
     def _default(self, snapshot: Snapshot) -> Target | None:
         """Return where whatever no route matches leads: asked for, last good, or the system's."""
-        own, field = self.ingress.spec.default_backend, "spec.defaultBackend"
+        own, field = self.ingress.spec.default_backend, DEFAULT_FIELD
         live = self.live.default_service if self.live else None
         last_good = live.to if isinstance(live, Ref) else None
         system = self._of_system(snapshot)
@@ -174,8 +177,8 @@ class Reader:
             if port.isascii() and port.isdigit()
             else ServicePortRef(name=port)
         )
-        service, field = ObjectRef("Service", namespace, name), "spec.defaultBackend"
-        found = resolve_service(service, wanted, self.ingress.ref, field, snapshot, config)
+        service = ObjectRef("Service", namespace, name)
+        found = resolve_service(service, wanted, self.ingress.ref, DEFAULT_FIELD, snapshot, config)
         if isinstance(found, Backend):
             return msgspec.structs.replace(found, origin="config default_backend_service")
         return msgspec.structs.replace(

@@ -56,7 +56,9 @@ def _written(path: str) -> str:
     if not path.startswith("/"):
         raise BadPathError(f"the path {path!r} does not begin with /", f"write /{path}")
     if "?" in path or "#" in path:
-        raise BadPathError(f"the path {path!r} contains ? or #", "only the path itself is matched")
+        raise BadPathError(
+            f"the path {path!r} contains ? or #", "take it out: only the path itself is matched"
+        )
     if "*" in path and (path.count("*") > 1 or not path.endswith("/*")):
         raise BadPathError(
             f"the path {path!r} has a * that is not the last character after a /",

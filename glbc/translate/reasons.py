@@ -23,6 +23,7 @@ class Reason(StrEnum):
     HTTP_NOT_ALLOWED = "HttpNotAllowed"
     INGRESS_CLASS_NOT_FOUND = "IngressClassNotFound"
     INVALID_NAME = "InvalidName"
+    NAME_COLLISION = "NameCollision"
     NO_NODE_PORT = "NoNodePort"
     NO_NODE_TAGS = "NoNodeTags"
     NODE_WITHOUT_ZONE = "NodeWithoutZone"
@@ -87,6 +88,12 @@ FINDINGS: Final = (
         Reason.INVALID_NAME,
         "The Ingress's name makes resource names that Compute Engine refuses.",
         "Use lower-case letters, digits and `-` only.",
+    ),
+    Row(
+        Reason.NAME_COLLISION,
+        "An older Ingress has the same resource names: under the v1 scheme `a-b/c` and `a/b-c` do, "
+        "and names that are cut. This one is not served.",
+        "Give it another name.",
     ),
     Row(
         Reason.NO_NODE_PORT,

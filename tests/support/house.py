@@ -17,7 +17,8 @@ from fakes.gce import World as GceWorld
 from fakes.kube import Request as KubeRequest
 from fakes.kube import World as KubeWorld
 from glbc.config import Config
-from glbc.engine.executor import Job, Outcome, Runner
+from glbc.engine.executor import Runner
+from glbc.engine.jobs import Job, Outcome
 from glbc.engine.loop import Loop
 from glbc.errors import CloudError, ClusterError, Transient, meaning
 from glbc.kube.client import ApiError
@@ -52,8 +53,8 @@ class InProcessCloud:
     def __init__(self, world: GceWorld) -> None:
         self.world = world
         self.writes: list[Call] = []
-        self.before: Callable[[Call], None] = lambda call: None
-        self.after: Callable[[Call], None] = lambda call: None
+        self.before: Callable[[Call], None] = lambda _: None
+        self.after: Callable[[Call], None] = lambda _: None
         self._requests = 0
 
     def list(self, kind: str) -> Sequence[Mapping[str, Any]]:
@@ -136,7 +137,7 @@ class InProcessApi:
         body: Mapping[str, Any] | None = None,
         *,
         content_type: str = "application/json",
-        timeout: float = 30.0,
+        timeout: float = 30.0,  # noqa: ARG002 (no socket, nothing to wait for)
     ) -> bytes:
         headers = {"content-type": content_type}
         sent = msgspec.json.encode(body) if body is not None else None
@@ -290,7 +291,17 @@ class House:
 
     def ours(self) -> dict[str, list[str]]:
         """Return what of the controller's is in the cloud, by kind."""
-        kinds = ["forwardingRules", "targetHttpProxies", "urlMaps", "backendServices", "healthChecks", "instanceGroups", "firewalls", "addresses", "sslCertificates"]
+        kinds = [
+            "forwardingRules",
+            "targetHttpProxies",
+            "urlMaps",
+            "backendServices",
+            "healthChecks",
+            "instanceGroups",
+            "firewalls",
+            "addresses",
+            "sslCertificates",
+        ]
         return {kind: names for kind in kinds if (names := self.names(kind))}
 
 

@@ -1,0 +1,50 @@
+"""What the loop asks of its workers, and what comes back: frozen values that cross threads."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from glbc.errors import CloudError
+from glbc.model.graph import Observed
+from glbc.model.keys import ResourceKey
+from glbc.plan.planner import Action
+
+Body = Mapping[str, Any]
+
+
+class ReadJob(msgspec.Struct, frozen=True):
+    """Read one resource."""
+
+    key: ResourceKey
+
+
+class ListJob(msgspec.Struct, frozen=True):
+    """List one kind; of instance groups also the members of `groups`."""
+
+    kind: str
+    groups: tuple[ResourceKey, ...] = ()
+
+
+class ActionJob(msgspec.Struct, frozen=True):
+    """Carry out one action on what was last seen."""
+
+    action: Action
+    live: Observed | None
+
+
+Job = ReadJob | ListJob | ActionJob
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How a job ended."""
+
+    job: Job
+    began: float  # seconds, monotonic
+    ended: float
+    error: CloudError | None = None
+    read: Body | None = None  # of the key, where it was read
+    was_read: bool = False  # was the key read? Then `read` None says that it is not there
+    read_began: float = 0.0  # seconds, monotonic
+    bodies: tuple[Body, ...] = ()  # of a ListJob
+    writes: int = 0  # mutations that were sent
