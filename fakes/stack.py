@@ -107,6 +107,12 @@ class Stack:
         process = self._processes.get(name)
         return process is not None and process.poll() is None
 
+    def peak_memory(self, name: str) -> int:
+        """Return the most memory that a part has held so far, in bytes (Linux)."""
+        status = Path(f"/proc/{self._processes[name].pid}/status").read_text(encoding="ascii")
+        peak = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(peak.split()[1]) * 1024
+
     def log(self, name: str) -> str:
         """Return what a part has printed so far, "" when it was never started."""
         path = self.directory / f"{name}.log"
