@@ -1,0 +1,1 @@
+"""The Compute Engine side, against canned answers and against the fake cloud."""

@@ -1,0 +1,304 @@
+"""The adapter against the fake Compute Engine, over HTTP."""
+
+import logging
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from fakes.gce import World, running
+from fakes.gce.faults import Error, FailedOperation, LoseAnswer
+from glbc.errors import (
+    ANY,
+    MEANING,
+    AlreadyExists,
+    InUse,
+    NotFound,
+    QuotaExceeded,
+    RateLimited,
+    Stale,
+    Transient,
+)
+from glbc.gcp.table import ROWS, where
+from glbc.model.calls import Call, Verb
+from glbc.model.codec import key_of
+from glbc.model.keys import Kind
+from tests.gcp.stack import (
+    BACKEND,
+    BODIES,
+    CERTIFICATE,
+    CHECK,
+    EDITS,
+    GROUP,
+    HTTP,
+    MEMBERS,
+    NODES,
+    PROJECT,
+    RULE,
+    ZONE,
+    certificate,
+    key,
+)
+
+
+@pytest.fixture(scope="module")
+def served():
+    world = World(project=PROJECT)
+    with running(world) as base_url:
+        yield world, base_url
+
+
+@pytest.fixture
+def url(served):
+    return served[1]
+
+
+@pytest.fixture
+def world(served):
+    world, _ = served
+    world.reset()
+    world.latency.default = 0.005
+    for i, node in enumerate(NODES):
+        world.seed_instance(node.name, ZONE.partition("/")[2], ip=f"10.0.0.{i + 5}")
+    return world
+
+
+@pytest.fixture
+def cloud(world, url, connect):
+    return connect(url)
+
+
+def insert(target):
+    secret = certificate() if target == CERTIFICATE else {}
+    return Call(Verb.INSERT, target, {"name": target.name, **BODIES[target], **secret})
+
+
+def build(cloud, last):
+    """Insert everything up to `last`."""
+    for target in BODIES:
+        cloud.call(insert(target))
+        if target == last:
+            return
+
+
+def names(cloud, kind):
+    return sorted(body["name"] for body in cloud.list(kind))
+
+
+@pytest.mark.parametrize("target", [pytest.param(target, id=str(target)) for target in BODIES])
+def test_what_is_inserted_is_read_listed_and_deleted(cloud, target):
+    build(cloud, target)
+    body = cloud.get(target)
+    assert {name: body[name] for name in BODIES[target]} == BODIES[target]
+    listed = [
+        found for found in cloud.list(target.kind) if key_of(target.kind, found, PROJECT) == target
+    ]
+    assert [body] == listed
+    cloud.call(Call(Verb.DELETE, target))
+    with pytest.raises(NotFound):
+        cloud.get(target)
+    assert target.name not in names(cloud, target.kind)
+
+
+@pytest.mark.parametrize(
+    ("target", "verb"), [pytest.param(*edit, id=f"{edit[1]} {edit[0]}") for edit in EDITS]
+)
+def test_what_is_edited_is_read(cloud, target, verb):
+    for made in BODIES:
+        cloud.call(insert(made))
+    body, expected = EDITS[target, verb]
+    if verb in (Verb.PATCH, Verb.UPDATE):
+        live = cloud.get(target)
+        body = body | ({"fingerprint": live["fingerprint"]} if "fingerprint" in live else {})
+    if verb is Verb.UPDATE:
+        body = body | {"name": target.name}
+    cloud.call(Call(verb, target, body))
+    found = cloud.get(target)
+    assert expected == {name: found.get(name) for name in expected}
+
+
+def test_members_come_and_go(cloud):
+    build(cloud, GROUP)
+    cloud.call(Call(Verb.ADD_INSTANCES, GROUP, MEMBERS))
+    assert [node.link for node in NODES] == sorted(cloud.members(GROUP))
+    cloud.call(Call(Verb.REMOVE_INSTANCES, GROUP, {"instances": MEMBERS["instances"][:1]}))
+    assert [NODES[1].link] == cloud.members(GROUP)
+
+
+def test_every_cell_of_the_table_was_tried():
+    tried = {(target.kind, where(target), verb) for target, verb in EDITS}
+    tried |= {(t.kind, where(t), verb) for t in BODIES for verb in (Verb.INSERT, Verb.DELETE)}
+    tried |= {(GROUP.kind, where(GROUP), v) for v in (Verb.ADD_INSTANCES, Verb.REMOVE_INSTANCES)}
+    assert tried == {(*cell, verb) for cell, row in ROWS.items() for verb in row.verbs}
+
+
+def test_instances_of_every_zone_are_listed_over_several_pages(world, cloud):
+    for i in range(1100):
+        world.seed_instance(
+            f"many-{i}", f"us-central1-{'abc'[i % 3]}", ip=f"10.1.{i // 250}.{i % 250}"
+        )
+    found = cloud.list(Kind.INSTANCE)
+    assert len({(body["zone"], body["name"]) for body in found}) == 1102 == len(found)
+    assert {"us-central1-a", "us-central1-b", "us-central1-c"} == {
+        body["zone"].rpartition("/")[2] for body in found
+    }
+    assert world.counts()["compute.instances.aggregatedList"] >= 3
+
+
+def test_a_global_kind_is_listed_over_several_pages(world, cloud):
+    world.latency.default = 0
+    for i in range(501):
+        target = key(Kind.HEALTH_CHECK, f"check-{i}")
+        cloud.call(Call(Verb.INSERT, target, {"name": target.name, **BODIES[CHECK]}))
+    assert len(names(cloud, Kind.HEALTH_CHECK)) == 501
+    assert world.counts()["compute.healthChecks.list"] == 2
+
+
+def test_an_empty_list_is_empty(cloud):
+    assert list(cloud.list(Kind.URL_MAP)) == []
+    assert list(cloud.list(Kind.INSTANCE_GROUP)) == []
+
+
+def test_a_project_that_does_not_exist_is_named(url, connect):
+    with pytest.raises(NotFound, match="project nope"):
+        connect(url, project="nope").list(Kind.URL_MAP)
+
+
+SYNC = [
+    pytest.param(status, reason or "somethingNew", cls, id=f"{status} {reason or 'any'}")
+    for status, reason, cls in MEANING
+    if status
+]
+ASYNC = [
+    pytest.param(status or 400, reason, cls, id=f"{reason} {status or 400}")
+    for status, reason, cls in MEANING
+    if reason is not ANY and reason.isupper()
+]
+
+
+@pytest.mark.parametrize(("status", "reason", "cls"), SYNC)
+def test_a_refusal_at_once_means_what_the_table_says(world, cloud, status, reason, cls):
+    world.faults.add("healthChecks.*", Error(status, reason, "the server's words"), times=None)
+    for ask, what in (
+        (lambda: cloud.get(CHECK), "get healthChecks/check"),
+        (lambda: cloud.call(insert(CHECK)), "insert healthChecks/check"),
+        (lambda: cloud.list(Kind.HEALTH_CHECK), "list healthChecks of project demo"),
+    ):
+        with pytest.raises(cls) as raised:
+            ask()
+        assert type(raised.value) is cls
+        if status != 401:  # the library refreshes credentials then, and has none to refresh
+            assert (reason, status) == (raised.value.reason, raised.value.status)
+            assert str(raised.value) == f"{what}: the server's words"
+
+
+@pytest.mark.parametrize(("status", "code", "cls"), ASYNC)
+def test_a_failed_operation_means_what_the_table_says(world, cloud, status, code, cls):
+    world.faults.add("healthChecks.insert", FailedOperation(code, "the server's words", status))
+    with pytest.raises(cls) as raised:
+        cloud.call(insert(CHECK))
+    assert (cls, code, status) == (type(raised.value), raised.value.reason, raised.value.status)
+    assert str(raised.value) == "insert healthChecks/check: the server's words"
+    assert names(cloud, Kind.HEALTH_CHECK) == []
+
+
+def test_the_fakes_own_refusals_are_told_apart(world, cloud):
+    build(cloud, HTTP)
+    with pytest.raises(AlreadyExists):
+        cloud.call(insert(CHECK))
+    with pytest.raises(InUse):
+        cloud.call(Call(Verb.DELETE, CHECK))
+    with pytest.raises(Stale):
+        cloud.call(Call(Verb.PATCH, BACKEND, {"timeoutSec": 9, "fingerprint": "c3RhbGU="}))
+    with pytest.raises(NotFound):
+        cloud.call(Call(Verb.DELETE, RULE))
+    world.quotas["addresses"] = 0
+    with pytest.raises(QuotaExceeded):
+        cloud.call(Call(Verb.INSERT, key(Kind.ADDRESS, "a"), {"name": "a"}))
+    world.rates.per_minute["read"] = 0
+    with pytest.raises(RateLimited):
+        cloud.get(CHECK)
+
+
+def test_refusals_that_come_by_operation_are_told_apart_too(world, cloud):
+    build(cloud, HTTP)
+    world.late_failures = ("*",)
+    with pytest.raises(InUse):
+        cloud.call(Call(Verb.DELETE, CHECK))
+
+
+@pytest.mark.parametrize("acted", [True, False])
+def test_a_lost_answer_makes_one_resource_and_a_success(world, cloud, acted):
+    world.faults.add("healthChecks.insert", LoseAnswer(acted=acted))
+    cloud.call(insert(CHECK))
+    assert names(cloud, Kind.HEALTH_CHECK) == ["check"]
+    assert world.counts()["compute.healthChecks.insert"] == 2
+
+
+def test_a_deletion_whose_answer_is_lost_is_a_success(world, cloud):
+    build(cloud, CHECK)
+    world.faults.add("healthChecks.delete", LoseAnswer(acted=True))
+    cloud.call(Call(Verb.DELETE, CHECK))
+    assert names(cloud, Kind.HEALTH_CHECK) == []
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        pytest.param(LoseAnswer(), id="lost"),
+        pytest.param(Error(503), id="503"),
+        pytest.param(Error(403, "rateLimitExceeded"), id="rate limit"),
+    ],
+)
+def test_waiting_outlives_trouble(world, cloud, effect):
+    world.faults.add("*Operations.wait", effect, times=4)
+    build(cloud, CHECK)
+    assert names(cloud, Kind.HEALTH_CHECK) == ["check"]
+
+
+def test_a_read_outlives_a_hiccup(world, cloud):
+    build(cloud, CHECK)
+    world.faults.add("healthChecks.get", Error(503), times=2)
+    world.faults.add("healthChecks.list", LoseAnswer(), times=2)
+    assert cloud.get(CHECK)["name"] == "check"
+    assert names(cloud, Kind.HEALTH_CHECK) == ["check"]
+
+
+def test_a_server_that_is_gone_is_transient(connect):
+    with running(World(project=PROJECT)) as base_url:
+        cloud = connect(base_url)
+        build(cloud, CHECK)
+    for ask in (
+        lambda: cloud.get(CHECK),
+        lambda: cloud.list(Kind.HEALTH_CHECK),
+        lambda: cloud.list(Kind.INSTANCE),
+        lambda: cloud.members(GROUP),
+        lambda: cloud.call(Call(Verb.DELETE, CHECK)),
+    ):
+        with pytest.raises(Transient):
+            ask()
+
+
+def test_twenty_threads_share_the_adapter_and_its_connections(world, url, connect, caplog):
+    caplog.set_level(logging.DEBUG, logger="urllib3")
+    workers, rounds = 20, 5
+    cloud = connect(url, workers=workers)
+    together = threading.Barrier(workers)
+
+    def work(worker):
+        for turn in range(rounds):
+            together.wait(30)
+            target = key(Kind.HEALTH_CHECK, f"check-{worker}-{turn}")
+            cloud.call(Call(Verb.INSERT, target, {"name": target.name, **BODIES[CHECK]}))
+            assert cloud.get(target)["name"] == target.name
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(work, range(workers)))
+    assert len(names(cloud, Kind.HEALTH_CHECK)) == workers * rounds
+    said = Counter(
+        record.msg for record in caplog.records if record.name == "urllib3.connectionpool"
+    )
+    assert not [text for text in said if "pool is full" in text]
+    opened = sum(count for text, count in said.items() if text.startswith("Starting new HTTP"))
+    assert opened <= 2 * workers  # one connection for each thread to each of two collections
