@@ -1,5 +1,6 @@
 """What users do to a cluster, and what other people do to a cloud: the end is always the same."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -73,6 +74,25 @@ def edit(house: House, path: str, body: dict[str, Any]) -> None:
     answer = house.gce.handle(GceRequest("PATCH", whole, {}, {**body, **stamp}))
     assert answer.status == 200, answer.body
     house.clock.advance(5)
+
+
+@pytest.fixture(autouse=True)
+def nothing_impossible_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[None]:
+    """Without scripted trouble no mutation may be refused."""
+    houses: list[House] = []
+    start = House.start
+
+    def remembered(self: House) -> None:
+        houses.append(self)
+        start(self)
+
+    monkeypatch.setattr(House, "start", remembered)
+    yield
+    if request.cls not in {TestTrouble, TestOthers}:
+        for house in houses:
+            assert house.refused() == []
 
 
 class TestBadInput:

@@ -289,6 +289,14 @@ class House:
     def events(self, reason: str = "") -> list[dict[str, Any]]:
         return [e for e in self.kube.list("Event") if not reason or e["reason"] == reason]
 
+    def refused(self) -> list[str]:
+        """Return the mutations that the cloud refused; a correct plan asks for nothing impossible."""
+        return [
+            f"{call.method} {call.name}: {call.status}"
+            for call in self.gce.calls()
+            if call.status >= 400 and call.method.rpartition(".")[2] not in {"get", "listInstances"}
+        ]
+
     def ours(self) -> dict[str, list[str]]:
         """Return what of the controller's is in the cloud, by kind."""
         kinds = [
