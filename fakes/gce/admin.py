@@ -87,9 +87,12 @@ def _clear_faults(world: "World", _request: Request, _waited: float) -> Json:
 
 
 def _health(world: "World", request: Request, _waited: float) -> Json:
-    """Set `{state, group, instance, port}` or a list of such rows."""
+    """Set `{state, group, instance, port}`, `{warmup}`, or a list of such rows."""
     rows = request.body if isinstance(request.body, list) else [request.body]
     for row in rows:
+        if "warmup" in row:
+            world.health.warmup = float(row["warmup"])
+            continue
         world.health.set(
             row["state"],
             group=row.get("group", ""),

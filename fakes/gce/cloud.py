@@ -68,6 +68,7 @@ class Health:
     """What getHealth reports; the row with the most that matches wins."""
 
     default: str = "HEALTHY"
+    warmup: float = 0.0  # seconds for which what was just attached is UNHEALTHY
     rows: dict[tuple[str, str, int], str] = field(default_factory=dict)
 
     def set(self, state: str, *, group: str = "", instance: str = "", port: int = 0) -> None:

@@ -10,7 +10,7 @@ import logging
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -134,7 +134,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(world: World, host: str, port: int) -> None:
     """Serve a world until told to stop by a signal."""
-    with listen(host, port) as listener:
+    with listen(host, port) as listener, suppress(KeyboardInterrupt):
         _server(world).run(sockets=[listener])
 
 

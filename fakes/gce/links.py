@@ -19,6 +19,9 @@ class Key(NamedTuple):
     scope: str
     name: str
 
+    def __deepcopy__(self, memo: dict[int, object]) -> "Key":
+        return self
+
     @property
     def tail(self) -> str:
         """Return the path behind `projects/{project}/`."""

@@ -150,10 +150,11 @@ def list_(cloud: Cloud, call: Call, lag: float) -> Json:
     else:
         found = rows(cloud, key.kind, key.scope, lag)
     shown, token = page(call.query, found, lambda row: str(row["name"]))
-    return _envelope(cloud, call, shown, token)
+    return envelope(cloud, call, shown, token)
 
 
-def _envelope(cloud: Cloud, call: Call, items: Any, token: str) -> Json:
+def envelope(cloud: Cloud, call: Call, items: Any, token: str) -> Json:
+    """Return a list answer around its items."""
     scope = f"{call.key.scope}/" if call.key.scope else ""
     path = f"aggregated/{call.key.kind}" if call.method.aggregated else f"{scope}{call.key.kind}"
     if call.key.name:
@@ -198,7 +199,7 @@ def aggregated(cloud: Cloud, call: Call, lag: float) -> Json:
     for scope, inner in items.items():
         if not inner:
             items[scope] = _empty(scope)
-    return _envelope(cloud, call, items, token)
+    return envelope(cloud, call, items, token)
 
 
 def _visible_scopes(cloud: Cloud, kind: str, *, everything: bool) -> list[str]:
@@ -243,94 +244,12 @@ def project(cloud: Cloud, _call: Call, _lag: float) -> Json:
     }
 
 
-def _existing(cloud: Cloud, key: Key) -> State:
+def existing(cloud: Cloud, key: Key) -> State:
+    """Return the visible version of a resource, or raise 404."""
     entry = cloud.find(key)
     if entry is None or entry.state is None:
         raise errors.not_found(cloud.path(key))
     return entry.state
-
-
-def health(cloud: Cloud, call: Call, _lag: float) -> Json:
-    """Answer `getHealth` for one group of a backend service."""
-    service = _existing(cloud, call.key)
-    asked = call.body.get("group", "")
-    if not asked:
-        raise errors.required("group")
-    link = cloud.link(asked)
-    url = cloud.url(link.key) if link else asked
-    if link is None or url not in {b["group"] for b in service.body.get("backends", ())}:
-        raise invalid("group", asked, "The group is not a backend of the backend service.")
-    group = _existing(cloud, link.key)
-    name = link.key.name
-    if link.key.kind == "networkEndpointGroups":
-        endpoints = [(e.get("instance", ""), e) for e in group.hidden.get("endpoints", ())]
-        found = [
-            _status(cloud, name, instance, e.get("ipAddress", ""), e.get("port", 0))
-            for instance, e in endpoints
-        ]
-    else:
-        ports = [
-            row["port"]
-            for row in group.body.get("namedPorts", ())
-            if row["name"] == service.body.get("portName")
-        ]
-        found = [
-            _status(cloud, name, member, _primary_ip(cloud, member), port)
-            for member in group.hidden.get("members", ())
-            for port in ports or [service.body.get("port", 80)]
-        ]
-        if not ports:  # the group does not say which port is meant: nothing is probed
-            found = [row | {"healthState": "UNHEALTHY"} for row in found]
-    shown: Json = {"kind": "compute#backendServiceGroupHealth"}
-    return shown | ({"healthStatus": found} if found else {})
-
-
-def _primary_ip(cloud: Cloud, instance: str) -> str:
-    nics = cloud.newest(instance).body.get("networkInterfaces", [])
-    return str(nics[0].get("networkIP", "")) if nics else ""
-
-
-def _status(cloud: Cloud, group: str, instance: str, ip: str, port: int) -> Json:
-    state = cloud.health.of(group, instance.rpartition("/")[2], port)
-    row: Json = {"healthState": state, "ipAddress": ip, "port": port}
-    return row | ({"instance": instance} if instance else {})
-
-
-def instances_of_group(cloud: Cloud, call: Call, _lag: float) -> Json:
-    """Answer `instanceGroups.listInstances`."""
-    group = _existing(cloud, call.key)
-    ports = group.body.get("namedPorts", [])
-    found = []
-    for member in group.hidden.get("members", ()):
-        status = cloud.newest(member).body.get("status", "RUNNING")
-        if call.body.get("instanceState", "ALL") in ("ALL", status):
-            row: Json = {"instance": member, "status": status}
-            found.append(row | ({"namedPorts": ports} if ports else {}))
-    shown, token = page(call.query, found, lambda row: str(row["instance"]))
-    return _envelope(cloud, call, shown, token)
-
-
-def endpoints_of_group(cloud: Cloud, call: Call, _lag: float) -> Json:
-    """Answer `listNetworkEndpoints`."""
-    group = _existing(cloud, call.key)
-    found: list[Json] = []
-    for endpoint in group.hidden.get("endpoints", ()):
-        row: Json = {"networkEndpoint": endpoint}
-        if call.body.get("healthStatus") == "SHOW":
-            row["healths"] = _endpoint_health(cloud, call.key, endpoint)
-        found.append({name: value for name, value in row.items() if value})
-    shown, token = page(call.query, found, lambda row: repr(sorted(row["networkEndpoint"].items())))
-    return _envelope(cloud, call, shown, token)
-
-
-def _endpoint_health(cloud: Cloud, key: Key, endpoint: Json) -> list[Json]:
-    instance = endpoint.get("instance", "").rpartition("/")[2]
-    state = cloud.health.of(key.name, instance, endpoint.get("port", 0))
-    return [
-        {"backendService": {"backendService": cloud.url(user.key)}, "healthState": state}
-        for user in cloud.store.users(key)
-        if user.key.kind == "backendServices" and user.state is not None
-    ]
 
 
 def validate(cloud: Cloud, call: Call, _lag: float) -> Json:
@@ -357,7 +276,7 @@ def permissions(_cloud: Cloud, call: Call, _lag: float) -> Json:
 def policy_rule(cloud: Cloud, call: Call, _lag: float) -> Json:
     """Answer `securityPolicies.getRule`."""
     wanted = int(call.query.get("priority", 0))
-    for rule in _existing(cloud, call.key).body.get("rules", ()):
+    for rule in existing(cloud, call.key).body.get("rules", ()):
         if rule["priority"] == wanted:
             return dict(rule)
     raise invalid("priority", wanted, "There is no rule of this priority.")
@@ -366,19 +285,3 @@ def policy_rule(cloud: Cloud, call: Call, _lag: float) -> Json:
 def ssl_features(_cloud: Cloud, _call: Call, _lag: float) -> Json:
     """Answer `sslPolicies.listAvailableFeatures`."""
     return {"features": list(SSL_FEATURES)}
-
-
-READS: Final[Mapping[str, Callable[[Cloud, Call, float], Json]]] = {
-    "get": get,
-    "list": list_,
-    "aggregatedList": aggregated,
-    "getHealth": health,
-    "listInstances": instances_of_group,
-    "listNetworkEndpoints": endpoints_of_group,
-    "validate": validate,
-    "testIamPermissions": permissions,
-    "getRule": policy_rule,
-    "backendServices.listUsable": list_,
-    "listAvailableFeatures": ssl_features,
-    "projects.get": project,
-}

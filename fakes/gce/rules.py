@@ -5,6 +5,7 @@ Written from the API documentation and from error texts in public issue threads.
 are in `rules_backends.py`, `rules_urlmaps.py` and `rules_frontends.py`.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,9 @@ from fakes.gce.links import GLOBAL, Key, region_of
 from fakes.gce.store import Entry
 from fakes.gce.wire import Json
 
+LABEL_KEY: Final = re.compile(r"[a-z][-_a-z0-9]{0,62}")
+LABEL_VALUE: Final = re.compile(r"[-_a-z0-9]{0,63}")
+MOST_LABELS: Final = 64
 SYSTEM: Final = frozenset({"fingerprint", "labelFingerprint"})
 # A missing network is told as 400; everything else as 404.
 MISSING_IS_INVALID: Final = frozenset({"networks", "subnetworks"})
@@ -52,6 +56,7 @@ def check(cloud: Cloud, draft: Draft) -> None:
         else:
             unchanged(draft)
         present(cloud, draft)
+        labels(draft)
         checks = kind.store
     for rule in checks:
         rule(cloud, draft)
@@ -142,6 +147,18 @@ def _reachable(user: Key, target: Key, where: str, text: str) -> None:
     regional = user.scope.startswith("regions/") and target.scope not in (GLOBAL, "")
     if regional and region_of(target.scope) != region_of(user.scope):
         raise invalid(where, text, "Cross-region reference is not allowed for this resource.")
+
+
+def labels(draft: Draft) -> None:
+    """Refuse labels outside of their grammar."""
+    given = draft.body.get("labels", {})
+    if len(given) > MOST_LABELS:
+        raise invalid("resource.labels", len(given), f"Maximum of {MOST_LABELS} labels allowed.")
+    for key, value in given.items():
+        if not LABEL_KEY.fullmatch(key):
+            raise invalid("resource.labels", key, "Label key violates format constraints.")
+        if not LABEL_VALUE.fullmatch(value):
+            raise invalid("resource.labels", value, "Label value violates format constraints.")
 
 
 def unused(cloud: Cloud, draft: Draft) -> None:

@@ -21,7 +21,8 @@ def size(cloud: Cloud, draft: Draft) -> None:
     """Check the size and the counts that a world limits."""
     body, limits = draft.body, cloud.limits
     if limits.url_map_bytes is not None:
-        length = len(json.dumps(draft.request, separators=(",", ":")))
+        whole = draft.body if draft.method.verb == "patch" else draft.request
+        length = len(json.dumps(whole, separators=(",", ":")))
         if length > limits.url_map_bytes:
             raise ApiError(
                 413,

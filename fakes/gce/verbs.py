@@ -123,7 +123,15 @@ def _add_instances(cloud: Cloud, call: Call, key: Key, old: State) -> State:
                 f"Instance '{path}' is already a member of '{cloud.path(key)}'.",
             )
         members.append(url)
-    return settle(cloud, key, old.body, old.hidden | {"members": members})
+    attached = _stamped(cloud, old, set(members) - set(old.hidden.get("members", ())))
+    return settle(cloud, key, old.body, old.hidden | {"members": members, "attached": attached})
+
+
+def _stamped(cloud: Cloud, old: State, new: set[str]) -> Json:
+    """Return when each member or endpoint was attached, in monotonic seconds."""
+    now = cloud.clock.monotonic()
+    before: Json = old.hidden.get("attached", {})
+    return before | dict.fromkeys(sorted(new), now)
 
 
 def _remove_instances(cloud: Cloud, call: Call, key: Key, old: State) -> State:
@@ -183,7 +191,8 @@ def _inside(ip: str, cidr: str) -> bool:
     return ipaddress.ip_address(ip) in ipaddress.ip_network(cidr, strict=False)
 
 
-def _identity(endpoint: Json) -> tuple[str, str, str, int]:
+def identity(endpoint: Json) -> tuple[str, str, str, int]:
+    """Return what makes two endpoints of a group the same."""
     return (
         endpoint.get("instance", ""),
         endpoint.get("ipAddress", ""),
@@ -194,18 +203,21 @@ def _identity(endpoint: Json) -> tuple[str, str, str, int]:
 
 def _attach(cloud: Cloud, call: Call, key: Key, old: State) -> State:
     asked = _asked_endpoints(cloud, call)
-    endpoints = {_identity(e): e for e in old.hidden.get("endpoints", ())}
+    endpoints = {identity(e): e for e in old.hidden.get("endpoints", ())}
     for row in asked:
         endpoint = _endpoint(cloud, key, old.body, row)
-        endpoints[_identity(endpoint)] = endpoint  # attaching twice is harmless
-    return settle(cloud, key, old.body, old.hidden | {"endpoints": list(endpoints.values())})
+        endpoints[identity(endpoint)] = endpoint  # attaching twice is harmless
+    before = {identity(e) for e in old.hidden.get("endpoints", ())}
+    attached = _stamped(cloud, old, {repr(row) for row in endpoints.keys() - before})
+    now = {"endpoints": list(endpoints.values()), "attached": attached}
+    return settle(cloud, key, old.body, old.hidden | now)
 
 
 def _detach(cloud: Cloud, call: Call, key: Key, old: State) -> State:
-    endpoints = {_identity(e): e for e in old.hidden.get("endpoints", ())}
+    endpoints = {identity(e): e for e in old.hidden.get("endpoints", ())}
     for row in _asked_endpoints(cloud, call):
         endpoint = _endpoint(cloud, key, old.body, row)
-        if endpoints.pop(_identity(endpoint), None) is None:
+        if endpoints.pop(identity(endpoint), None) is None:
             what = endpoint.get("ipAddress") or endpoint.get("fqdn", "")
             why = "The specified network endpoint does not exist."
             raise invalid("resource.networkEndpoints", what, why)

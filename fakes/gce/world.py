@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from fakes.clock import Clock, RealClock, VirtualClock
 from fakes.gce import admin, errors, mutations, reads
+from fakes.gce.answers import READS
 from fakes.gce.cloud import Call, Cloud, Logged
 from fakes.gce.discovery import PREFIX, Method, discovery
 from fakes.gce.errors import ApiError
@@ -213,7 +214,7 @@ class World(Seeding):
 
     def _read(self, call: Call, lag: float) -> Json:
         verb = call.method.verb
-        act = reads.READS.get(f"{call.key.kind}.{verb}") or reads.READS.get(verb)
+        act = READS.get(f"{call.key.kind}.{verb}") or READS.get(verb)
         if act is None:
             raise errors.not_implemented(call.method.id)
         return act(self, call, lag)
