@@ -66,7 +66,6 @@ WaitSec = Annotated[int, Meta(ge=1, le=86400, description="give seconds from 1 t
 CallSec = Annotated[int, Meta(ge=1, le=3600, description="give seconds from 1 to 3600")]
 ResyncSec = Annotated[int, Meta(ge=10, le=86400, description="give seconds from 10 to 86400")]
 DebounceSec = Annotated[float, Meta(ge=0, le=60, description="give seconds from 0 to 60")]
-HttpPort = Annotated[int, Meta(ge=0, le=65535, description="give 0 (off) or a port up to 65535")]
 SchemeName = Annotated[Literal["v1", "v2"], Meta(description="give v1 or v2")]
 LogFormat = Annotated[Literal["console", "json"], Meta(description="give console or json")]
 
@@ -143,10 +142,6 @@ class Config(Section, frozen=True):
 
     log_format: LogFormat = "console"
     # console for people, json for collectors
-    http_port: HttpPort = 8081
-    # port of health and metrics, 0-65535; 0: off
-    journal_path: Text = ""
-    # file that records every action; empty: none
 
 
 class ConfigError(GlbcError):

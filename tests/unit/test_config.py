@@ -82,8 +82,8 @@ def test_the_tree_is_frozen() -> None:
             id="wrong type",
         ),
         pytest.param(
-            "http_port: true",
-            "c.yaml: http_port: is True: give 0 (off) or a port up to 65535",
+            "resync_sec: true",
+            "c.yaml: resync_sec: is True: give seconds from 10 to 86400",
             id="true is no number",
         ),
         pytest.param(
@@ -212,8 +212,8 @@ def test_the_tree_is_frozen() -> None:
             id="no code",
         ),
         pytest.param(
-            f"journal_path: [{'x' * 80}]",
-            f"c.yaml: journal_path: is ['{'x' * 55}...: give text",
+            f"ingress_class: [{'x' * 80}]",
+            f"c.yaml: ingress_class: is ['{'x' * 55}...: give text",
             id="a long value is cut",
         ),
     ],
