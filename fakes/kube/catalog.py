@@ -17,20 +17,21 @@ class Catalog:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._from: tuple[int, ...] = ()
+        self._from: list[Obj] = []
         self._custom: dict[tuple[str, str], tuple[Kind, Obj]] = {}
 
     def custom(self) -> dict[tuple[str, str], tuple[Kind, Obj]]:
         """Return the custom kinds with their definitions, by apiVersion and plural."""
         definitions = self._store.all(CRDS)
-        seen = tuple(id(one) for one in definitions)
-        if seen != self._from:
+        if len(definitions) != len(self._from) or any(
+            now is not then for now, then in zip(definitions, self._from, strict=False)
+        ):
             self._custom = {
                 (row.api_version, row.plural): (row, definition)
                 for definition in definitions
                 for row in crds.served(definition)
             }
-            self._from = seen
+            self._from = definitions
         return self._custom
 
     def kinds(self) -> list[Kind]:

@@ -125,8 +125,8 @@ def parameters(obj: Obj) -> str:
     found = obj["spec"].get("parameters")
     if not found:
         return NONE
-    kind = f"{found['kind']}.{found['apiGroup']}" if found.get("apiGroup") else found["kind"]
-    return f"{kind}/{found['name']}"
+    kind = ".".join(filter(None, [found.get("kind", ""), found.get("apiGroup")]))
+    return f"{kind}/{found.get('name', '')}"
 
 
 # --- Service and its endpoints ---
@@ -149,14 +149,14 @@ def service_ports(obj: Obj) -> str:
     texts = []
     for port in obj["spec"].get("ports") or []:
         node = f":{port['nodePort']}" if port.get("nodePort") else ""
-        texts.append(f"{port['port']}{node}/{port['protocol']}")
+        texts.append(f"{port.get('port', 0)}{node}/{port.get('protocol', 'TCP')}")
     return ",".join(texts) or NONE
 
 
 def endpoints(obj: Obj) -> str:
     """Return the addresses of Endpoints."""
     found = [
-        f"{one['ip']}:{port['port']}"
+        f"{one.get('ip', '')}:{port.get('port', 0)}"
         for subset in obj.get("subsets") or []
         for port in subset.get("ports") or []
         for one in subset.get("addresses") or []
@@ -186,7 +186,7 @@ def _pod_spec(obj: Obj) -> Obj:
 
 def containers(obj: Obj) -> str:
     """Return the names of a workload's containers."""
-    return ",".join(one["name"] for one in _pod_spec(obj).get("containers") or [])
+    return ",".join(one.get("name", "") for one in _pod_spec(obj).get("containers") or [])
 
 
 def images(obj: Obj) -> str:
@@ -238,11 +238,11 @@ def nominated(obj: Obj) -> str:
 
 def gates(obj: Obj) -> str:
     """Return how many readiness gates of a Pod are open."""
-    wanted = [one["conditionType"] for one in obj["spec"].get("readinessGates") or []]
+    wanted = [one.get("conditionType") for one in obj["spec"].get("readinessGates") or []]
     if not wanted:
         return NONE
     conditions = (obj.get("status") or {}).get("conditions") or []
-    true = {one["type"] for one in conditions if one.get("status") == "True"}
+    true = {one.get("type") for one in conditions if one.get("status") == "True"}
     return f"{sum(gate in true for gate in wanted)}/{len(wanted)}"
 
 
@@ -252,7 +252,7 @@ def gates(obj: Obj) -> str:
 def node_status(obj: Obj) -> str:
     """Return whether a Node is ready, and whether it takes new Pods."""
     conditions = (obj.get("status") or {}).get("conditions") or []
-    ready = next((one["status"] for one in conditions if one["type"] == "Ready"), "Unknown")
+    ready = next((one.get("status") for one in conditions if one.get("type") == "Ready"), "Unknown")
     text = {"True": "Ready", "False": "NotReady"}.get(
         ready, "NotReady" if conditions else "Unknown"
     )
@@ -280,8 +280,8 @@ def node_address(kind: str) -> Callable[[Obj], str]:
 
     def cell(obj: Obj) -> str:
         for one in (obj.get("status") or {}).get("addresses") or []:
-            if one["type"] == kind:
-                found: str = one["address"]
+            if one.get("type") == kind:
+                found: str = one.get("address", "")
                 return found
         return NONE
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from fakes.kube.errors import Cause, Obj
+from fakes.kube.errors import Cause, Obj, Verbatim
 from fakes.kube.fields import copied, json_type
 from fakes.kube.kinds import Kind
 from fakes.kube.schema import Schema, closure, component, is_open
@@ -72,7 +72,7 @@ def established(crd: Obj, now: str) -> Obj:
     """Return a definition with the status the server gives it once it is served."""
     names = crd["spec"]["names"]
     stored = [one["name"] for one in crd["spec"]["versions"] if one.get("storage")]
-    had = {one["type"]: one for one in (crd.get("status") or {}).get("conditions") or []}
+    had = {one.get("type"): one for one in (crd.get("status") or {}).get("conditions") or []}
     conditions = [
         had.get(kind)
         or {
@@ -127,6 +127,36 @@ def check_definition(obj: Obj, _: Obj | None) -> Causes:
                 "Required",
                 "schemas are required",
             )
+        else:
+            yield from _structural(
+                version["schema"]["openAPIV3Schema"],
+                f"spec.versions[{index}].schema.openAPIV3Schema",
+            )
+
+
+_TYPES: Final = ("array", "boolean", "integer", "number", "object", "string")
+
+
+def _structural(schema: Any, field: str) -> Causes:
+    """Yield the places where a schema does not say what may stand there."""
+    if not isinstance(schema, dict):
+        yield Cause(field, "Invalid", "must be a schema", Verbatim(json.dumps(schema)))
+        return
+    kind = schema.get("type")
+    if not kind and not is_open(schema) and not schema.get("x-kubernetes-int-or-string"):
+        yield Cause(f"{field}.type", "Required", "must not be empty for specified object fields")
+    elif kind and kind not in _TYPES:
+        names = ", ".join(json.dumps(name) for name in _TYPES)
+        yield Cause(f"{field}.type", "NotSupported", f"supported values: {names}", kind)
+    properties = schema.get("properties") or {}
+    if not isinstance(properties, dict):
+        yield Cause(f"{field}.properties", "Invalid", "must be a map", Verbatim("..."))
+        return
+    for name, below in properties.items():
+        yield from _structural(below, f"{field}.properties[{name}]")
+    for name in ("items", "additionalProperties"):
+        if isinstance(schema.get(name), dict):
+            yield from _structural(schema[name], f"{field}.{name}")
 
 
 def pruned(obj: Obj, schema: Schema) -> tuple[Obj, list[str]]:

@@ -5,6 +5,7 @@ the caller decides (by `fieldValidation`) whether that is an error, a warning or
 A value of the wrong type is always an error.
 """
 
+import re
 from typing import Any, Final, NamedTuple
 
 from fakes.kube import schema as schemas
@@ -26,6 +27,13 @@ DROPPED_EMPTY: Final = {
     ("V1ConfigMap", "data"),
     ("V1ConfigMap", "binaryData"),
     ("V1ServiceSpec", "selector"),
+}
+_SECONDS: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
+_ZONE: Final = r"(Z|[+-]\d\d:\d\d)"
+# format -> (what a time looks like, the layout that Go names when it does not)
+TIMES: Final = {
+    "date-time": (re.compile(rf"{_SECONDS}(\.\d+)?{_ZONE}"), "2006-01-02T15:04:05Z07:00"),
+    "micro-time": (re.compile(rf"{_SECONDS}\.\d{{6}}{_ZONE}"), "2006-01-02T15:04:05.000000Z07:00"),
 }
 GO_TYPES: Final = {
     "string": "string",
@@ -86,7 +94,12 @@ class _Reader:
             return [self.value(one, inner, path, owner) for one in value if one is not None]
         if got == "object":
             return self.object(value, schema, path, owner)
-        return str(value) if schema.get("format") == "quantity" else value
+        form = schema.get("format")
+        if got == "string" and form in TIMES:
+            pattern, layout = TIMES[form]
+            if not pattern.fullmatch(value):
+                self.wrong.append(f'parsing time "{value}" as "{layout}": cannot parse "{value}"')
+        return str(value) if form == "quantity" else value
 
     def object(self, value: Obj, schema: Schema, path: str, owner: str) -> Obj:
         """Return an object with the fields that are kept."""

@@ -8,6 +8,7 @@ server ends all watches first: an open stream must never keep it alive.
 import asyncio
 import contextlib
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from functools import partial
@@ -28,6 +29,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _JSON: Final = "application/json"
 _TRANSPORT: Final = "fakes.kube.transport"
 _START_WITHIN: Final = 10.0  # seconds
+_END_WITHIN: Final = 2.0  # seconds that open connections get
+_TICK: Final = 0.1  # seconds between uvicorn's looks at the time and at signals
 
 
 class _Protocol(H11Protocol):
@@ -35,6 +38,10 @@ class _Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )  # else an answer waits for an ACK
         self.app = partial(_with_transport, self.app, transport)
 
 
@@ -163,20 +170,52 @@ async def _write(response: Response, send: Send) -> None:
 
 
 class _Server(uvicorn.Server):
-    """A server that ends the streams before it waits for connections to close."""
+    """A server that starts, hears of its end and ends without waiting for a tick."""
 
     def __init__(self, config: uvicorn.Config, app: App) -> None:
         super().__init__(config)
         self._fake = app
+        self._leaving = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.listening = threading.Event()
 
+    def leave(self) -> None:
+        """End from any thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            _call_soon(self._loop, self._leaving.set)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self.listening.set()
 
+    async def main_loop(self) -> None:
+        ticks = 0
+        while not await self.on_tick(ticks):
+            ticks += 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), _TICK)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then what is open, kindly first."""
         self._fake.stop()
-        await super().shutdown(sockets)
+        for server in self.servers:
+            server.close()
+        for sock in sockets or ():
+            sock.close()
+        state = self.server_state
+        for connection in tuple(state.connections):
+            connection.shutdown()
+        deadline = asyncio.get_running_loop().time() + _END_WITHIN
+        while state.connections or state.tasks:
+            await asyncio.sleep(0.002)
+            if asyncio.get_running_loop().time() > deadline:
+                break
+        for connection in tuple(state.connections):
+            connection.transport.abort()
+        for task in tuple(state.tasks):
+            task.cancel()
 
 
 def _server(world: World, host: str, port: int) -> _Server:
@@ -192,14 +231,17 @@ def _server(world: World, host: str, port: int) -> _Server:
         access_log=False,
         server_header=False,
         timeout_keep_alive=60,
-        timeout_graceful_shutdown=2,
     )
     return _Server(config, app)
 
 
 def serve(world: World, host: str = "127.0.0.1", port: int = 8001) -> None:
-    """Serve a world until interrupted."""
-    _server(world, host, port).run()
+    """Serve a world until told to stop by a signal; say where, since the port may be any (0)."""
+    with socket.create_server((host, port)) as listener, contextlib.suppress(KeyboardInterrupt):
+        port = listener.getsockname()[1]
+        sys.stdout.write(f"Kubernetes API: kubectl --server http://{host}:{port}\n")
+        sys.stdout.flush()
+        _server(world, host, port).run(sockets=[listener])
 
 
 @contextlib.contextmanager
@@ -216,6 +258,6 @@ def running(world: World, host: str = "127.0.0.1", port: int = 0) -> Iterator[st
     try:
         yield f"http://{host}:{listener.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.leave()
         thread.join(_START_WITHIN)
         listener.close()

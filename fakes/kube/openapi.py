@@ -11,6 +11,7 @@ from fakes.kube.errors import Obj, no_such_path
 from fakes.kube.kinds import Kind
 from fakes.kube.schema import REF, Schema, closure, component
 
+V2: Final = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _QUERY: Final = ("dryRun", "fieldManager", "fieldValidation")
 
 

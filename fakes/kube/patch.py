@@ -5,6 +5,7 @@ know which lists are maps in disguise; the schema says so, and a list it says no
 replaced whole (as an Ingress's rules are).
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from fakes.kube import schema as schemas
@@ -86,50 +87,64 @@ def _add(document: Any, steps: list[str], value: Any) -> Any:
 
 
 def _take(document: Any, steps: list[str]) -> Any:
+    if not steps:
+        raise _unprocessable("the whole document cannot be removed")
     value = _find(document, steps)
     parent = _find(document, steps[:-1])
-    if isinstance(parent, list):
-        parent.pop(_index(parent, steps[-1]))
-    else:
-        parent.pop(steps[-1])
+    parent.pop(_index(parent, steps[-1]) if isinstance(parent, list) else steps[-1])
     return value
+
+
+def _op_add(document: Any, steps: list[str], operation: Obj) -> Any:
+    return _add(document, steps, copied(operation.get("value")))
+
+
+def _op_remove(document: Any, steps: list[str], _: Obj) -> Any:
+    _take(document, steps)
+    return document
+
+
+def _op_replace(document: Any, steps: list[str], operation: Obj) -> Any:
+    if steps:
+        _take(document, steps)
+    return _op_add(document, steps, operation)
+
+
+def _op_test(document: Any, steps: list[str], operation: Obj) -> Any:
+    if _find(document, steps) != operation.get("value"):
+        raise _unprocessable(f"testing value {operation.get('path')} failed: test failed")
+    return document
+
+
+def _op_move(document: Any, steps: list[str], operation: Obj) -> Any:
+    return _add(document, steps, _take(document, _steps(operation.get("from", ""))))
+
+
+def _op_copy(document: Any, steps: list[str], operation: Obj) -> Any:
+    return _add(document, steps, copied(_find(document, _steps(operation.get("from", "")))))
+
+
+_OPERATIONS: Final[dict[str, Callable[[Any, list[str], Obj], Any]]] = {
+    "add": _op_add,
+    "remove": _op_remove,
+    "replace": _op_replace,
+    "test": _op_test,
+    "move": _op_move,
+    "copy": _op_copy,
+}
 
 
 def json_patch(document: Obj, operations: Any) -> Any:
     """Apply a JSON patch; raise 422 where it does not fit the document."""
-    if not isinstance(operations, list):
+    if not isinstance(operations, list) or not all(isinstance(one, dict) for one in operations):
         raise bad_request("error decoding patch: a JSON patch is a list of operations")
     result: Any = copied(document)
     for operation in operations:
-        op, steps = operation.get("op"), _steps(operation.get("path", ""))
-        if op == "add":
-            result = _add(result, steps, copied(operation.get("value")))
-        elif op == "remove":
-            _take(result, steps)
-        elif op == "replace":
-            _find(result, steps)
-            if steps:
-                _take_and_add(result, steps, copied(operation.get("value")))
-            else:
-                result = copied(operation.get("value"))
-        elif op == "test":
-            if _find(result, steps) != operation.get("value"):
-                raise _unprocessable(f"testing value {operation.get('path')} failed: test failed")
-        elif op in {"move", "copy"}:
-            source = _steps(operation.get("from", ""))
-            value = _take(result, source) if op == "move" else copied(_find(result, source))
-            result = _add(result, steps, value)
-        else:
-            raise bad_request(f"unexpected kind of patch operation: {op!r}")
+        carry_out = _OPERATIONS.get(str(operation.get("op")))
+        if carry_out is None:
+            raise bad_request(f"unexpected kind of patch operation: {operation.get('op')!r}")
+        result = carry_out(result, _steps(operation.get("path", "")), operation)
     return result
-
-
-def _take_and_add(document: Any, steps: list[str], value: Any) -> None:
-    parent = _find(document, steps[:-1])
-    if isinstance(parent, list):
-        parent[_index(parent, steps[-1])] = value
-    else:
-        parent[steps[-1]] = value
 
 
 # --- strategic merge patch ---
@@ -177,13 +192,15 @@ def _strategic_value(old: Any, new: Any, field: Schema, order: Any) -> Any:
     if merge_key := field.get("x-kubernetes-patch-merge-key"):
         return _merged_list(old or [], new, merge_key, field, order)
     if field.get("x-kubernetes-list-type") == "set":
-        merged = list(dict.fromkeys([*(old or []), *new]))
+        merged = [*(old or []), *(one for one in new if one not in (old or []))]
         return _ordered(merged, order, field) if order else merged
     return copied(new)
 
 
 def _merged_list(old: list[Any], new: list[Any], key: str, field: Schema, order: Any) -> list[Any]:
     inner = schemas.items(field)
+    if not all(isinstance(one, dict) for one in new):
+        raise bad_request(f"an element of a list that merges by {key!r} is not an object")
     if any(one.get("$patch") == "replace" and len(one) == 1 for one in new):
         return [copied(one) for one in new if "$patch" not in one]
     result = list(old)

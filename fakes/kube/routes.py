@@ -4,6 +4,8 @@ Every call of a resource passes `_resource`, so what is counted and what can be 
 for both doors. Discovery, health and OpenAPI are neither counted nor spoiled.
 """
 
+import msgspec
+
 from fakes.clock import Clock
 from fakes.kube import discovery, openapi
 from fakes.kube.bodies import Target
@@ -53,6 +55,8 @@ class Router:
     def _route(self, request: Request) -> Response:
         parts = [part for part in request.url_path.split("/") if part]
         match parts:
+            case ["openapi", "v2"]:  # an empty protobuf document, for `kubectl apply` of a List
+                return Response(200, b"", {"content-type": openapi.V2})
             case ["openapi", "v3", *rest]:
                 return self._openapi(rest)
             case ["api", "v1", _, *_]:
@@ -91,8 +95,8 @@ class Router:
         elif request.method == "DELETE" and not target.name:
             verb = "deletecollection"
         named = target.name
-        if verb == "create" and isinstance(request.body, dict):
-            named = (request.body.get("metadata") or {}).get("name", "")
+        if verb == "create":
+            named = _named(request)
         fault = self.faults.strike(verb, target.resource, target.namespace, named)
         try:
             if fault is not None and fault.status and not fault.after:
@@ -158,6 +162,22 @@ class Router:
             self.watches = [one for one in self.watches if not one.closed]
             self.watches.append(response.watch)
         return response
+
+
+class _Meta(msgspec.Struct):
+    name: str = ""
+
+
+class _Named(msgspec.Struct):
+    metadata: _Meta = msgspec.field(default_factory=_Meta)
+
+
+def _named(request: Request) -> str:
+    """Return the name in a JSON body; empty when there is none to be read."""
+    try:
+        return msgspec.json.decode(request.raw(), type=_Named).metadata.name
+    except msgspec.DecodeError:
+        return ""
 
 
 def refusal(error: ApiError) -> Response:

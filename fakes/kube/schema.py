@@ -55,6 +55,14 @@ QUANTITIES: Final = {
     ("V1PersistentVolumeSpec", "capacity"),
     ("V1EmptyDirVolumeSource", "sizeLimit"),
 }
+MICRO_TIMES: Final = {
+    ("V1LeaseSpec", "acquireTime"),
+    ("V1LeaseSpec", "renewTime"),
+    ("CoreV1Event", "eventTime"),
+    ("EventsV1Event", "eventTime"),
+    ("CoreV1EventSeries", "lastObservedTime"),
+    ("EventsV1EventSeries", "lastObservedTime"),
+}
 PRIMITIVES: Final[dict[str, Schema]] = {
     "str": {"type": "string"},
     "int": {"type": "integer", "format": "int32"},
@@ -103,6 +111,8 @@ def _field(model: str, name: str, kind: str) -> Schema:
         return {"type": "object", "additionalProperties": quantity} if "[" in kind else quantity
     if kind == "object" and name in INT_OR_STRING:
         return {"x-kubernetes-int-or-string": True}
+    if key in MICRO_TIMES:
+        return {"type": "string", "format": "micro-time"}
     schema = _typed(kind)
     if schema.get("type") == "array":
         merge_key, keys = MERGED.get(key, ("", ()))

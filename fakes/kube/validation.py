@@ -227,7 +227,7 @@ def _workload(obj: Obj, _: Obj | None) -> Causes:
             "`selector` does not match template `labels`",
             labels,
         )
-    yield from _pod_spec(template["spec"], "spec.template.spec")
+    yield from _pod_spec(template.get("spec") or {}, "spec.template.spec")
 
 
 def _pod_spec(spec: Obj, field: str) -> Causes:

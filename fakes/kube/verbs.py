@@ -6,6 +6,8 @@ They read and show the served version, and leave the life of an object to `objec
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import msgspec
 
@@ -21,7 +23,7 @@ from fakes.kube.errors import (
     conflict,
     expired_continue,
     invalid,
-    joined,
+    not_found,
     unsupported,
 )
 from fakes.kube.kinds import Kind
@@ -218,12 +220,16 @@ class Verbs:
         new = self.objects.replace(kind, old, obj, self._options(target, request))
         return self._answer(target, request, new)
 
-    def _rescaled(self, target: Target, request: Request, old: Obj, scale: Obj) -> Response:
+    def _rescaled(self, target: Target, request: Request, old: Obj, scale: Any) -> Response:
+        if not isinstance(scale, dict) or not all(
+            isinstance(scale.get(name, {}), dict) for name in ("metadata", "spec")
+        ):
+            raise bad_request("the body of the request must be a Scale")
         version = (scale.get("metadata") or {}).get("resourceVersion")
         if version and version != old["metadata"]["resourceVersion"]:
             raise conflict(target.kind.plural, target.kind.group, target.name)
-        options = self._options(target, request)
-        new = self.objects.replace(target.kind, old, with_replicas(old, scale), _main(options))
+        options = replace(self._options(target, request), subresource="")
+        new = self.objects.replace(target.kind, old, with_replicas(old, scale), options)
         return Response(200, scale_of(new))
 
     def patch(self, target: Target, request: Request) -> Response:
@@ -258,18 +264,12 @@ class Verbs:
     def _apply(self, target: Target, request: Request) -> Response:
         """Answer a server-side apply."""
         kind, params = target.kind, request.params()
-        if not params.get("fieldManager"):
-            cause = Cause("fieldManager", "Required", "is required for apply patch")
-            raise invalid("PatchOptions", "meta.k8s.io", "", [cause])
-        applied = self.bodies.read(target, request, decoded(request))
-        self._place_in(target, applied)
-        applied["metadata"].setdefault("name", target.name)
-        if applied["metadata"].pop("managedFields", None):
-            raise bad_request("metadata.managedFields must be nil")
-        version = applied["metadata"].get("resourceVersion")
-        old = self.store.get(kind.resource, (target.namespace, target.name))
+        applied = self._applied(target, request)
+        key = (target.namespace, target.name)
+        old = self.store.get(kind.resource, key)
         if old is None and target.subresource:
-            raise not_found_of(target)
+            raise not_found(kind.plural, kind.group, target.name)
+        version = applied["metadata"].get("resourceVersion")
         if old is not None and version and version != old["metadata"]["resourceVersion"]:
             raise conflict(kind.plural, kind.group, target.name)
         stored = self.catalog.stored(kind)
@@ -280,21 +280,32 @@ class Verbs:
             target.subresource,
             self.objects.now(),
         )
-        plain = self._options(target, request)
-        options = Options(plain.manager, plain.dry_run, target.subresource, "Apply")
-        names = ("name", "namespace")
-        meta = {key: value for key, value in applied["metadata"].items() if key in names}
-        live = old or {**applied, "metadata": meta, "spec": {}}
-        if old is None:
-            live = {"apiVersion": applied["apiVersion"], "kind": applied["kind"], "metadata": meta}
+        meta = {name: applied["metadata"].get(name, "") for name in ("name", "namespace")}
+        live = old or {"metadata": {name: value for name, value in meta.items() if value}}
         schema = self.catalog.schema(stored)
         result = ssa.apply(live, applied, schema, who, force=params.get("force") == "true")
+        options = replace(self._options(target, request), operation="Apply")
         if old is None:
-            fields_owned = result["metadata"].pop("managedFields")
-            made = self.objects.create(kind, result, options, managed=fields_owned)
+            managed = result["metadata"].pop("managedFields")
+            made = self.objects.create(kind, result, options, managed=managed)
             return self._answer(target, request, made, 201)
         result["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
         return self._answer(target, request, self.objects.replace(kind, old, result, options))
+
+    def _applied(self, target: Target, request: Request) -> Obj:
+        """Return the configuration of an apply, reduced to what its endpoint writes."""
+        if not request.params().get("fieldManager"):
+            cause = Cause("fieldManager", "Required", "is required for apply patch")
+            raise invalid("PatchOptions", "meta.k8s.io", "", [cause])
+        applied = self.bodies.read(target, request, decoded(request))
+        self._place_in(target, applied)
+        applied["metadata"].setdefault("name", target.name)
+        if applied["metadata"].pop("managedFields", None):
+            raise bad_request("metadata.managedFields must be nil")
+        if target.kind.status:
+            other = "spec" if target.subresource == "status" else "status"
+            applied.pop(other, None)
+        return applied
 
     def delete(self, target: Target, request: Request) -> Response:
         """Answer DELETE of one object."""
@@ -335,16 +346,6 @@ class Verbs:
             if matches(obj):
                 self.objects.delete(target.kind, obj)
         return answer
-
-
-def not_found_of(target: Target) -> ApiError:
-    """Return the 404 of a target."""
-    what = joined(target.kind.plural, target.kind.group)
-    return ApiError(404, "NotFound", f'{what} "{target.name}" not found', {"name": target.name})
-
-
-def _main(options: Options) -> Options:
-    return Options(options.manager, options.dry_run, "", options.operation)
 
 
 def _reviewed(kind: Kind, obj: Obj) -> Obj:

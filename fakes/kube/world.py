@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import msgspec
+
 from fakes.clock import Clock, RealClock, VirtualClock
 from fakes.kube.bodies import Target
 from fakes.kube.control import control
@@ -22,7 +24,7 @@ from fakes.kube.fields import copied
 from fakes.kube.kinds import Kind
 from fakes.kube.objects import NAMESPACES, Options
 from fakes.kube.routes import Router, refusal
-from fakes.kube.store import Store
+from fakes.kube.store import Key, Store, key_of
 from fakes.kube.watch import Watch
 
 Objs = list[Obj]  # World.list hides the name of the type
@@ -38,6 +40,7 @@ class Snapshot(NamedTuple):
     random: Any
     next_port: int
     next_ip: int
+    applied: dict[tuple[str, Key], Obj]
 
 
 class World:
@@ -49,6 +52,7 @@ class World:
         self.bookmark_every = 60.0  # seconds between the bookmarks of an HTTP watch
         self._lock = threading.RLock()
         self._wakers: list[Callable[[], None]] = []
+        self._applied: dict[tuple[str, Key], Obj] = {}  # metadata of the last manifests applied
         self._store = Store()
         self._begin()
 
@@ -71,6 +75,8 @@ class World:
             self._wait(response.delay)
         if response.dropped:
             raise ConnectionDroppedError(f"{request.method} {request.path}: dropped on demand")
+        if isinstance(response.body, bytes) and response.body:
+            response.body = msgspec.json.decode(response.body)
         response.body = copied(response.body)
         return response
 
@@ -110,7 +116,9 @@ class World:
     def apply(self, obj: Obj) -> Obj:
         """Create an object, or replace its spec and leave its status; return it.
 
-        The namespace is made when it is missing; a status in the manifest is written too.
+        The namespace is made when it is missing; a status in the manifest is written too. Labels,
+        annotations and finalizers that others have added stay; those of an earlier manifest that
+        this one leaves out go, as with `kubectl apply`.
 
         Raises:
             ApiError: what the server refuses.
@@ -122,19 +130,22 @@ class World:
                 meta.setdefault("namespace", "default")
                 self._ensure_namespace(meta["namespace"])
             place = Target(kind, meta.get("namespace", ""), meta.get("name", ""))
+            for name in ("resourceVersion", "uid", "managedFields"):
+                meta.pop(name, None)
             body = copied(obj) | {"metadata": meta}
             self._verbs.bodies.warnings = []
             new = self._verbs.bodies.manifest(place, body)
             old = self._store.get(kind.resource, (place.namespace, place.name))
-            options = Options()
+            mine = copied(new["metadata"])
             if old is None:
-                stored = self._objects.create(kind, new, options)
+                stored = self._objects.create(kind, new, Options())
             else:
+                last = self._applied.get((kind.resource, key_of(old)), {})
+                new["metadata"] |= _carried(old["metadata"], mine, last)
                 new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
-                if old["metadata"].get("finalizers"):
-                    new["metadata"].setdefault("finalizers", old["metadata"]["finalizers"])
-                stored = self._objects.replace(kind, old, new, options)
-            if kind.status and obj.get("status") is not None:
+                stored = self._objects.replace(kind, old, new, Options())
+            self._applied[kind.resource, key_of(stored)] = mine
+            if kind.status and "status" in new:
                 stored = self._objects.replace(
                     kind, stored, stored | {"status": new["status"]}, Options(subresource="status")
                 )
@@ -159,7 +170,11 @@ class World:
             return [copied(obj) for obj in self._store.all(row.resource, namespace)]
 
     def delete(self, kind: str, name: str) -> bool:
-        """Ask for an object's deletion; return whether it is gone already."""
+        """Ask for an object's deletion; return whether it is gone already.
+
+        Raises:
+            ApiError: 404 when it is not there.
+        """
         with self._lock:
             row = self._objects.catalog.named(kind)
             obj = self._objects.get(row, *_key(row, name))
@@ -224,6 +239,11 @@ class World:
             self._wake()
             return len(open_ones)
 
+    def open_watches(self) -> int:
+        """Return how many watches are open."""
+        with self._lock:
+            return sum(not one.closed for one in self._router.watches)
+
     def bookmark(self) -> None:
         """Send a bookmark now on every watch that asked for them."""
         with self._lock:
@@ -274,9 +294,10 @@ class World:
         """Begin anew: an empty cluster, no faults, no calls, no watches."""
         with self._lock:
             self.close_watches()
+            self._applied.clear()
             rv = self._store.rv
             self._store.become(Store())
-            self._store.rv = rv  # versions never go back for clients that are still there
+            self._store.rv = rv + 1  # versions never go back for clients that are still there
             self._store.compact()
             self._begin()
 
@@ -286,7 +307,13 @@ class World:
             objects = self._objects
             allocator = objects.allocator
             state = objects.random.getstate()
-            return Snapshot(self._store.copy(), state, allocator.next_port, allocator.next_ip)
+            return Snapshot(
+                self._store.copy(),
+                state,
+                allocator.next_port,
+                allocator.next_ip,
+                dict(self._applied),
+            )
 
     def restore(self, snapshot: Snapshot) -> None:
         """Put a state back; open watches are closed."""
@@ -298,6 +325,7 @@ class World:
             objects.allocator.next_port = snapshot.next_port
             objects.allocator.next_ip = snapshot.next_ip
             objects.allocator.forget()
+            self._applied = dict(snapshot.applied)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "World":
         twin = World(copy.deepcopy(self.clock, memo), seed=self.seed)
@@ -311,6 +339,18 @@ class World:
         """Hold the lock, for several calls that belong together."""
         with self._lock:
             yield
+
+
+def _carried(old: Obj, new: Obj, last: Obj) -> Obj:
+    """Return what others have put into labels, annotations and finalizers, and the manifest's."""
+    carried: Obj = {}
+    for field in ("labels", "annotations"):
+        kept = {k: v for k, v in (old.get(field) or {}).items() if k not in (last.get(field) or {})}
+        carried[field] = kept | (new.get(field) or {})
+    wanted = new.get("finalizers") or []
+    mine = {*wanted, *(last.get("finalizers") or [])}
+    carried["finalizers"] = [one for one in old.get("finalizers") or [] if one not in mine] + wanted
+    return {field: value for field, value in carried.items() if value}
 
 
 def _key(kind: Kind, name: str) -> tuple[str, str]:

@@ -71,7 +71,17 @@ class Story:
 
     def act(self) -> None:
         self.random.choice(
-            [self.put_service, self.put_service, self.put_ingress, self.put_ingress, self.drop_ingress, self.add_node, self.drop_node, self.resync, self.restart]
+            [
+                self.put_service,
+                self.put_service,
+                self.put_ingress,
+                self.put_ingress,
+                self.drop_ingress,
+                self.add_node,
+                self.drop_node,
+                self.resync,
+                self.restart,
+            ]
         )()
 
     def put_service(self) -> None:

@@ -1,0 +1,253 @@
+"""P11: on a cluster that ingress-gce has converged, glbc writes nothing to the cloud.
+
+The bodies are those of the reference, sent to the fake cloud in ingress-gce's own order; the
+cluster is what such a controller leaves behind.
+"""
+
+import json
+from typing import Any
+
+import pytest
+
+from fakes.build import ingress, service
+from fakes.gce import Request
+from tests.support.house import PROJECT, House
+
+UID = "16f2a1b3c4d5e6f7"
+LINK = f"https://www.googleapis.com/compute/v1/projects/{PROJECT}"
+PORTS = {"front": (30301, "Name:,Number:80,"), "api": (30302, "Name:,Number:8080,")}
+PORTS["dflt"] = (30303, "Name:http,Number:0,")
+A = "hostfd7093adaa663688ce5f4e060a1830ca"
+B = "host386f51195d5b0f9c91ce0535aa0a80c9"
+V1 = {kind: f"k8s-{kind}-shop-web--{UID}" for kind in ("um", "tp", "fw")}
+V2 = {kind: f"k8s2-{kind}-aer32pk4-shop-web-jkv47h8u" for kind in ("um", "tp", "fr")}
+NAMES = {"v1": (V1["um"], V1["tp"], V1["fw"]), "v2": (V2["um"], V2["tp"], V2["fr"])}
+FINALIZERS = {
+    "v1": "networking.gke.io/ingress-finalizer",
+    "v2": "networking.gke.io/ingress-finalizer-V2",
+}
+
+
+def send(house: House, method: str, path: str, body: dict[str, Any]) -> None:
+    """Send one mutation as ingress-gce does, and wait for it."""
+    whole = f"/compute/v1/projects/{PROJECT}/{path}"
+    if method == "PUT":
+        seen = house.gce.handle(Request("GET", whole, {}, None)).body
+        body = {**body, "fingerprint": seen["fingerprint"]}
+    answer = house.gce.handle(Request(method, whole, {}, body))
+    assert answer.status == 200, answer.body
+    house.clock.advance(1)
+
+
+def backend(name: str) -> str:
+    return f"k8s-be-{PORTS[name][0]}--{UID}"
+
+
+def converge(house: House, scheme: str) -> None:
+    """Leave in the cloud what ingress-gce makes of the worked example, HTTP part."""
+    zones = ("us-central1-a", "us-central1-b")
+    group = f"k8s-ig--{UID}"
+    for number, zone in enumerate(zones, start=1):
+        base = f"zones/{zone}/instanceGroups"
+        send(house, "POST", base, {"name": group})
+        listed = [{"name": f"port{p}", "port": p} for p in (30303, 30301, 30302)]
+        send(house, "POST", f"{base}/{group}/setNamedPorts", {"namedPorts": listed})
+        member = {"instance": f"{LINK}/zones/{zone}/instances/node-{number}"}
+        send(house, "POST", f"{base}/{group}/addInstances", {"instances": [member]})
+    for name, (port, text) in PORTS.items():
+        check = {
+            "name": backend(name),
+            "checkIntervalSec": 60,
+            "timeoutSec": 60,
+            "healthyThreshold": 1,
+            "unhealthyThreshold": 10,
+            "type": "HTTP",
+            "description": "Default kubernetes L7 Loadbalancing health check.",
+            "httpHealthCheck": {"port": port, "requestPath": "/"},
+        }
+        send(house, "POST", "global/healthChecks", check)
+        body = {
+            "name": backend(name),
+            "description": json.dumps(
+                {
+                    "kubernetes.io/service-name": f"shop/{name}",
+                    "kubernetes.io/service-port": f"&ServiceBackendPort{{{text}}}",
+                },
+                separators=(",", ":"),
+            ).replace("&", "\\u0026"),
+            "protocol": "HTTP",
+            "port": port,
+            "portName": f"port{port}",
+            "healthChecks": [f"{LINK}/global/healthChecks/{backend(name)}"],
+            "logConfig": {"enable": True, "sampleRate": 1},
+        }
+        send(house, "POST", "global/backendServices", body)
+        groups = [
+            {
+                "group": f"{LINK}/zones/{zone}/instanceGroups/{group}",
+                "balancingMode": "RATE",
+                "maxRatePerInstance": 1,
+            }
+            for zone in zones
+        ]
+        send(house, "PUT", f"global/backendServices/{backend(name)}", {**body, "backends": groups})
+    url_map, proxy, rule = NAMES[scheme]
+    to = {name: f"global/backendServices/{backend(name)}" for name in PORTS}
+    rules_a = [("/*", "front"), ("/api", "api"), ("/api/*", "api")]
+    send(
+        house,
+        "POST",
+        "global/urlMaps",
+        {
+            "name": url_map,
+            "defaultService": to["dflt"],
+            "hostRules": [
+                {"hosts": ["a.example.com"], "pathMatcher": A},
+                {"hosts": ["b.example.com"], "pathMatcher": B},
+            ],
+            "pathMatchers": [
+                {
+                    "name": A,
+                    "defaultService": to["dflt"],
+                    "pathRules": [{"paths": [p], "service": to[s]} for p, s in rules_a],
+                },
+                {
+                    "name": B,
+                    "defaultService": to["dflt"],
+                    "pathRules": [{"paths": ["/x"], "service": to["front"]}],
+                },
+            ],
+        },
+    )
+    described = '{"kubernetes.io/ingress-name": "shop/web"}'
+    send(
+        house,
+        "POST",
+        "global/targetHttpProxies",
+        {"name": proxy, "description": described, "urlMap": f"global/urlMaps/{url_map}"},
+    )
+    send(
+        house,
+        "POST",
+        "global/forwardingRules",
+        {
+            "name": rule,
+            "description": described,
+            "IPProtocol": "TCP",
+            "portRange": "80-80",
+            "target": f"{LINK}/global/targetHttpProxies/{proxy}",
+        },
+    )
+    send(
+        house,
+        "POST",
+        "global/firewalls",
+        {
+            "name": f"k8s-fw-l7--{UID}",
+            "description": "GCE L7 firewall rule",
+            "network": f"{LINK}/global/networks/default",
+            "sourceRanges": ["130.211.0.0/22", "35.191.0.0/16"],
+            "allowed": [{"IPProtocol": "tcp", "ports": ["30000-32767"]}],
+            "targetTags": ["node"],
+        },
+    )
+
+
+def a_cluster_of_ingress_gce(scheme: str, *, finalizer: bool = True) -> House:
+    house = House()
+    converge(house, scheme)
+    url_map, proxy, rule = NAMES[scheme]
+    address = house.body("forwardingRules", rule)["IPAddress"]
+    web = ingress(
+        "shop/web",
+        {
+            "a.example.com": [("/*", "front:80", "ImplementationSpecific"), ("/api", "api:8080")],
+            "b.example.com": [("/x", "front:80", "Exact")],
+        },
+        default="dflt:http",
+        finalizers=[FINALIZERS[scheme]] if finalizer else [],
+        annotations={
+            "ingress.kubernetes.io/url-map": url_map,
+            "ingress.kubernetes.io/target-proxy": proxy,
+            "ingress.kubernetes.io/forwarding-rule": rule,
+            "ingress.kubernetes.io/backends": json.dumps({backend("front"): "HEALTHY"}),
+        },
+    )
+    house.apply(
+        service("shop/front", "80->30301"),
+        service("shop/api", "8080->30302"),
+        service("shop/dflt", "http=80->30303"),
+        web,
+    )
+    house.cluster.write(status(address))
+    return house
+
+
+def status(address: str) -> Any:
+    from glbc.model.calls import StatusPatch  # noqa: PLC0415
+    from glbc.model.finding import ObjectRef  # noqa: PLC0415
+
+    return StatusPatch(ingress=ObjectRef("Ingress", "shop", "web"), addresses=(address,))
+
+
+@pytest.mark.parametrize("scheme", ["v1", "v2"])
+def test_a_converged_cluster_is_taken_over_without_a_write(scheme: str) -> None:
+    house = a_cluster_of_ingress_gce(scheme)
+    version = house.kube.resource_version
+    house.settle()
+    assert house.cloud.writes == []
+    assert house.kube.resource_version == version
+    assert house.events() == []
+
+
+def test_an_old_ingress_without_finalizer_keeps_its_v1_names() -> None:
+    house = a_cluster_of_ingress_gce("v1", finalizer=False)
+    house.settle()
+    assert house.cloud.writes == []
+    taken = house.ingress("shop/web")
+    assert taken is not None
+    assert taken["metadata"]["finalizers"] == [FINALIZERS["v1"]]
+
+
+@pytest.mark.parametrize(
+    ("path", "edit"),
+    [
+        pytest.param(
+            f"global/healthChecks/{backend('front')}",
+            {"checkIntervalSec": 10, "timeoutSec": 5, "httpHealthCheck": {"requestPath": "/ok"}},
+            id="a health check",
+        ),
+        pytest.param(
+            f"global/backendServices/{backend('front')}",
+            {"timeoutSec": 120, "logConfig": {"enable": False}, "affinityCookieTtlSec": 5},
+            id="a backend service",
+        ),
+        pytest.param(
+            "zones/us-central1-a/instanceGroups/k8s-ig--" + UID,
+            {"namedPorts": [{"name": f"port{p}", "port": p} for p in (30301, 30302, 30303, 30999)]},
+            id="port names that nothing uses any more",
+        ),
+    ],
+)
+def test_what_people_or_the_years_have_changed_stays(path: str, edit: dict[str, Any]) -> None:
+    house = a_cluster_of_ingress_gce("v2")
+    if "namedPorts" in edit:
+        send(house, "POST", f"{path}/setNamedPorts", edit)
+    else:
+        seen = house.gce.handle(
+            Request("GET", f"/compute/v1/projects/{PROJECT}/{path}", {}, None)
+        ).body
+        stamp = {"fingerprint": seen["fingerprint"]} if "fingerprint" in seen else {}
+        send(house, "PATCH", path, {**edit, **stamp})
+    house.settle()
+    assert house.cloud.writes == []
+
+
+@pytest.mark.parametrize("scheme", ["v1", "v2"])
+def test_what_was_taken_over_goes_with_its_ingress(scheme: str) -> None:
+    house = a_cluster_of_ingress_gce(scheme)
+    house.settle()
+    house.kube.delete("Ingress", "shop/web")
+    house.settle()
+    assert house.ours() == {}
+    assert house.ingress("shop/web") is None
