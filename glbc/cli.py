@@ -161,6 +161,14 @@ Kubeconfig = Annotated[
 Anonymous = Annotated[
     bool | None, typer.Option("--anonymous", help="Send no credentials (for the fakes).")
 ]
+ClusterUid = Annotated[
+    str | None,
+    typer.Option(
+        help="Suffix of resource names; else from ConfigMap kube-system/ingress-uid.",
+        metavar="UID",
+        show_default=False,
+    ),
+]
 
 
 @app.command()
@@ -171,26 +179,28 @@ def run(
     endpoint: Endpoint = None,
     anonymous: Anonymous = None,
     kubeconfig: Kubeconfig = None,
+    cluster_uid: ClusterUid = None,
 ) -> int:
     """Run the controller until it is told to stop."""
-    settings = _settings(config, project, endpoint, anonymous, kubeconfig)
+    settings = _settings(config, project, endpoint, anonymous, kubeconfig, cluster_uid)
     from glbc.commands import run as command  # noqa: PLC0415 (a verb loads what it needs)
 
     return command.main(settings)
 
 
 @app.command()
-def plan(
+def plan(  # noqa: PLR0913 (each option is a parameter)
     *,
     config: ConfigPath = None,
     project: Project = None,
     endpoint: Endpoint = None,
     anonymous: Anonymous = None,
     kubeconfig: Kubeconfig = None,
+    cluster_uid: ClusterUid = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="Form.")] = Output.TEXT,
 ) -> int:
     """Print what `run` would do: exit code 0 for nothing, 2 for changes, 1 for an error."""
-    settings = _settings(config, project, endpoint, anonymous, kubeconfig)
+    settings = _settings(config, project, endpoint, anonymous, kubeconfig, cluster_uid)
     from glbc.commands import plan as command  # noqa: PLC0415 (a verb loads what it needs)
 
     as_json = output is Output.JSON
@@ -203,12 +213,14 @@ def _settings(
     endpoint: str | None,
     anonymous: bool | None,
     kubeconfig: str | None,
+    cluster_uid: str | None,
 ) -> Config:
     overrides = {
         "project": project,
         "cloud.endpoint": endpoint,
         "cloud.anonymous": anonymous,
         "kube.kubeconfig": kubeconfig,
+        "cluster_uid": cluster_uid,
     }
     return load_config(str(path) if path else None, overrides)
 

@@ -84,6 +84,10 @@ MEANING: Final[tuple[tuple[int, str, type[CloudError]], ...]] = (
     (0, "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE", InUse),
     (400, "resourceNotReady", NotReady),
     (0, "RESOURCE_NOT_READY", NotReady),
+    (400, "memberAlreadyExists", Stale),  # the group is not what we took it for
+    (0, "MEMBER_ALREADY_EXISTS", Stale),
+    (400, "memberNotFound", Stale),
+    (0, "MEMBER_NOT_FOUND", Stale),
     (404, ANY, NotFound),
     (0, "RESOURCE_NOT_FOUND", NotFound),
     (409, "alreadyExists", AlreadyExists),

@@ -3,7 +3,7 @@
 Nothing of what is published is ever read back to decide what the cloud should be.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from msgspec import UNSET
 
@@ -71,6 +71,7 @@ def releases(  # noqa: PLR0913  # everything that may still hold an Ingress back
     plan: Plan,
     actual: Graph[Observed],
     *,
+    flying: Collection[Action],
     gone: Callable[[ResourceKey], bool],
     namer: Namer,
     config: Config,
@@ -82,11 +83,13 @@ def releases(  # noqa: PLR0913  # everything that may still hold an Ingress back
         desired: what is wanted; says who is leaving.
         plan: the newest plan, after the guards.
         actual: the newest actual graph.
+        flying: the actions in flight: what one of them makes may appear any moment.
         gone: tells whether a read has confirmed that a key does not exist.
         namer: makes the names of those who leave.
         config: the project.
     """
-    if not desired.leaving:
+    doubted = any(live.ownership is Ownership.UNREADABLE for live in actual)
+    if not desired.leaving or doubted or actual.unreadable:
         return
     due: list[Action | Blocked] = [*plan.actions, *plan.blocked]
     shared_due = any(
@@ -97,7 +100,8 @@ def releases(  # noqa: PLR0913  # everything that may still hold an Ingress back
     for name in sorted(desired.leaving):
         ingress = snapshot.ingresses[name]
         own = leaving_keys(ingress, namer, config)
-        if shared_due or any(not _is_gone(key, actual, gone) for key in own):
+        made = any(ingress.ref in action.wanted_by for action in flying)
+        if made or shared_due or any(not _is_gone(key, actual, gone) for key in own):
             continue
         left = tuple(
             f for f in ingress.metadata.finalizers or () if f not in {FINALIZER_V1, FINALIZER_V2}

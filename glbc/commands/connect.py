@@ -80,6 +80,16 @@ class Connection:
             ) from error
         except CloudError as error:
             raise GlbcError(
-                f"{config.cloud.endpoint}: {error}: check the endpoint, the project and the "
+                f"{config.cloud.endpoint}: {_why(error)}: check the endpoint, the project and the "
                 "credentials"
             ) from error
+
+
+def _why(error: CloudError) -> str:
+    """Return the system's own words, where the way there was broken; else the error's."""
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, OSError) and link.strerror:
+            return link.strerror
+        link = link.__cause__ or link.__context__
+    return str(error)

@@ -1,20 +1,36 @@
-"""`glbc run`: the controller. Wires the adapters to the loop and runs it until told to stop."""
+"""`glbc run`: the controller. Wires the adapters to the loop and runs it until told to stop.
 
+The main thread only waits for a signal: a handler runs between any two of its instructions and may
+take no lock that the code it interrupts could hold. What is under way in the cloud gets a few
+seconds; then the process ends, and whoever starts next plans on what is there.
+"""
+
+import os
+import queue
 import signal
+import sys
 import threading
 import time
 from types import FrameType
+from typing import Final
 
 import structlog
 
 from glbc.commands.connect import Connection
 from glbc.config import Config
+from glbc.engine.bell import Bell
 from glbc.engine.executor import Runner
-from glbc.engine.loop import Bell, Loop, run
+from glbc.engine.loop import Loop, run
 from glbc.engine.workers import ThreadWorkers
 from glbc.ops import logs
 
 log = structlog.get_logger()
+
+STOP_SEC: Final = 3.0  # how long what is under way may take after a signal
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+Told = signal.Signals | Exception | None
+"""What ends the wait of the main thread: a signal, or how the loop ended."""
 
 
 class SystemClock:
@@ -32,26 +48,54 @@ def main(config: Config) -> int:
         GlbcError: the cluster or the cloud cannot be reached at the start.
     """
     logs.configure(config.log_format)
+    for number in SIGNALS:
+        signal.signal(number, _leave_the_start)
     stop, clock = threading.Event(), SystemClock()
     bell = Bell(config, clock)
-
-    def told_to_stop(number: int, _: FrameType | None) -> None:
-        log.info("stopping", signal=signal.Signals(number).name)
-        stop.set()
-        bell.ring()
-
-    signal.signal(signal.SIGTERM, told_to_stop)
-    signal.signal(signal.SIGINT, told_to_stop)
     connection = Connection(config, bell.change, write=True)
     workers = ThreadWorkers(
-        Runner(connection.cloud, clock), connection.cluster, config.cloud.workers, bell.ring
+        Runner(connection.cloud, clock),
+        connection.cluster,
+        clock,
+        threads=config.cloud.workers,
+        ring=bell.ring,
     )
-    try:
-        connection.watch()
-        log.info("running", project=config.project, cluster_uid=connection.namer.cluster_uid)
-        run(Loop(config, connection.namer, connection.cluster, workers, clock), bell, stop)
-    finally:
-        workers.stop()
-        connection.close()
-    log.info("stopped")
-    return 0
+    connection.watch()
+    log.info("running", project=config.project, cluster_uid=connection.namer.cluster_uid)
+    loop = Loop(config, connection.namer, connection.cluster, workers, clock)
+    told: queue.SimpleQueue[Told] = queue.SimpleQueue()  # its put may interrupt itself
+
+    def run_loop() -> None:
+        how: Exception | None = None
+        try:
+            run(loop, bell, stop)
+        except Exception as bug:  # noqa: BLE001 (raised again by the main thread)
+            how = bug
+        told.put(how)
+
+    for number in SIGNALS:
+        signal.signal(number, lambda number, _: told.put(signal.Signals(number)))
+    thread = threading.Thread(target=run_loop, name="loop", daemon=True)
+    thread.start()
+    end = told.get()
+    if isinstance(end, signal.Signals):
+        log.info("stopping", signal=end.name)
+    stop.set()
+    bell.ring()
+    thread.join(STOP_SEC)
+    all_ended = workers.stop(STOP_SEC)
+    connection.close()
+    if isinstance(end, Exception):
+        log.error("crashed", exc_info=end)
+    log.info("stopped", all_ended=all_ended)
+    code = 1 if isinstance(end, Exception) else 0
+    if not all_ended:  # Python would wait for these threads, perhaps for minutes
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def _leave_the_start(_number: int, _frame: FrameType | None) -> None:
+    """End at once: nothing is under way yet."""
+    raise SystemExit(0)

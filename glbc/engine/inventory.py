@@ -50,6 +50,8 @@ class Inventory:
         for key in [k for k in self._there if k.kind == kind and k not in seen]:
             if self._written.get(key, -1.0) < began and self._there[key].read_at < began:
                 self._drop(key)
+        for key in [k for k, ended in self._written.items() if k.kind == kind and ended < began]:
+            del self._written[key]
         self.listed.add(kind)
         self._graph = None
 
@@ -80,6 +82,10 @@ class Inventory:
         """Remember that a write of `key` may or may not have happened: it must be read."""
         self._unread.add(key)
         self._graph = None
+
+    def expect(self, key: ResourceKey) -> None:
+        """Forget that a read did not find `key`: a write of it is on its way."""
+        self._absent.pop(key, None)
 
     def doubted(self) -> set[ResourceKey]:
         """Return the keys that must be read."""

@@ -13,6 +13,7 @@ import structlog
 
 from glbc.config import Config
 from glbc.engine.backoff import Backoff
+from glbc.engine.bell import Bell
 from glbc.engine.inventory import Inventory
 from glbc.engine.jobs import ActionJob, ListJob, Outcome, ReadJob
 from glbc.engine.ports import Clock, Cluster, Workers
@@ -90,6 +91,7 @@ class Loop:
             True if this turn started or published something.
         """
         self._fold()
+        self._unpark()
         listing = self._list_again()
         snapshot = self.cluster.snapshot()
         self._seen_complete = self._seen_complete or snapshot.complete >= guard.NEEDED_VIEWS
@@ -118,7 +120,11 @@ class Loop:
         """Return the seconds until something is due by itself."""
         now = self.clock.monotonic()
         due = [*self._backoff.due(now), *self._publisher.due(now)]
-        due.extend(at + self.config.resync_sec for at in self._listed_at.values())
+        due.extend(
+            at + self.config.resync_sec
+            for kind, at in self._listed_at.items()
+            if kind not in self._listing
+        )
         return max(0.0, min(due, default=now + 1.0) - now)
 
     def resync(self, kinds: Iterable[str] = ()) -> None:
@@ -153,17 +159,21 @@ class Loop:
     def _ownership_of(self, key: ResourceKey, spec: Spec) -> Ownership:
         return ownership_of(key, spec, self.namer, self._known)
 
+    def _unpark(self) -> None:
+        """Let what was refused be tried again when its time has come."""
+        now = self.clock.monotonic()
+        for key in [key for key in self._parked if self._backoff.allows(key, now)]:
+            del self._parked[key]
+
     # Jobs ---------------------------------------------------------------------------------------
 
     def _start(self, due: Plan) -> bool:
         now, started = self.clock.monotonic(), False
-        for key in [k for k in self._parked if self._backoff.allows(k, now)]:
-            del self._parked[key]  # the next turn plans it again
-            started = True
         for action in frontier(due, self._flying.values()):
             if not self._backoff.allows(action.key, now):
                 continue
             self._flying[action.key] = action
+            self.inventory.expect(action.key)
             self.workers.start(ActionJob(action, self.inventory.get(action.key)))
             started = True
         return started
@@ -289,12 +299,13 @@ class Loop:
             desired,
             due,
             actual,
+            flying=self._flying.values(),
             gone=self.inventory.is_confirmed_absent,
             namer=self.namer,
             config=self.config,
         )
         sent = self._publisher.tell(writes(snapshot, desired, due, actual, self.config), snapshot)
-        return self._publisher.tell(() if self._flying else leaving, snapshot) or sent
+        return self._publisher.tell(leaving, snapshot) or sent
 
 
 def _same(old: Hints, new: Hints, consulted: Iterable[ResourceKey]) -> bool:
@@ -317,40 +328,6 @@ def known_names(snapshot: Snapshot, namer: Namer) -> frozenset[str]:
         )
         if name
     )
-
-
-class Bell:
-    """Wakes the loop: at once for an outcome or a lone change, after the quiet for a burst."""
-
-    def __init__(self, config: Config, clock: Clock) -> None:
-        self._quiet, self._most = config.debounce_sec, config.debounce_max_sec
-        self._clock = clock
-        self._rung = threading.Event()
-        self._changed = threading.Event()
-        self._last_change = float("-inf")  # when the last change was let through
-
-    def ring(self) -> None:
-        """Wake the loop; any thread may."""
-        self._rung.set()
-
-    def change(self) -> None:
-        """Tell of a change in the cluster; any thread may."""
-        self._changed.set()
-        self._rung.set()
-
-    def wait(self, seconds: float) -> None:
-        """Return when rung, at the latest after `seconds`; a burst of changes is one ring."""
-        self._rung.wait(seconds)
-        self._rung.clear()
-        now = self._clock.monotonic()
-        burst = self._changed.is_set() and now - self._last_change < self._quiet
-        until = now + self._most
-        while self._changed.is_set():
-            self._changed.clear()
-            self._last_change = self._clock.monotonic()
-            if not burst or self._last_change >= until:
-                break
-            self._changed.wait(self._quiet)
 
 
 def run(loop: Loop, bell: Bell, stop: threading.Event) -> None:

@@ -13,8 +13,8 @@ import structlog
 
 from glbc.engine.executor import Runner
 from glbc.engine.jobs import Job, ListJob, Outcome
-from glbc.engine.ports import Cluster
-from glbc.errors import ClusterError
+from glbc.engine.ports import Clock, Cluster
+from glbc.errors import CloudError, ClusterError
 from glbc.model.calls import Write
 
 log = structlog.get_logger()
@@ -26,17 +26,23 @@ class ThreadWorkers:
     """`cloud-n` threads for actions and reads, `observe` for lists, `publish` for Kubernetes."""
 
     def __init__(
-        self, runner: Runner, cluster: Cluster, threads: int, ring: Callable[[], None]
+        self,
+        runner: Runner,
+        cluster: Cluster,
+        clock: Clock,
+        *,
+        threads: int,
+        ring: Callable[[], None],
     ) -> None:
         self._runner = runner
         self._cluster = cluster
+        self._clock = clock
         self._ring = ring
         self._cloud = ThreadPoolExecutor(threads, thread_name_prefix="cloud")
         self._observe = ThreadPoolExecutor(4, thread_name_prefix="observe")
         self._publisher = ThreadPoolExecutor(1, thread_name_prefix="publish")
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._written: queue.SimpleQueue[tuple[Write, ClusterError | None]] = queue.SimpleQueue()
-        self._stopping = threading.Event()
 
     def start(self, job: Job) -> None:
         """Run the job as soon as a thread is free; lists never wait behind actions."""
@@ -55,21 +61,31 @@ class ThreadWorkers:
         """Return how the published writes ended."""
         return _drained(self._written)
 
-    def stop(self) -> None:
-        """Start nothing more; wait for what is under way."""
-        self._stopping.set()
-        for pool in (self._cloud, self._observe, self._publisher):
-            pool.shutdown(wait=True, cancel_futures=True)
+    def stop(self, seconds: float) -> bool:
+        """Start nothing more; wait for what is under way, and tell whether all of it has ended."""
+        pools = (self._cloud, self._observe, self._publisher)
+        for pool in pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+        waits = [threading.Thread(target=pool.shutdown, daemon=True) for pool in pools]
+        deadline = self._clock.monotonic() + seconds
+        for wait in waits:
+            wait.start()
+        for wait in waits:
+            wait.join(max(0.0, deadline - self._clock.monotonic()))
+        return not any(wait.is_alive() for wait in waits)
 
     def _run(self, job: Job) -> None:
         try:
-            self._outcomes.put(self._runner.run(job))
-        except Exception:
-            # A bug in one job must not hide: without an outcome the loop would wait for ever.
+            outcome = self._runner.run(job)
+        except Exception as bug:
+            # A bug in one job must neither hide nor hold up the others: without an outcome the
+            # loop would wait for this one for ever.
             log.exception("job_crashed", job=type(job).__name__)
-            raise
-        finally:
-            self._ring()
+            now = self._clock.monotonic()
+            error = CloudError(f"internal error: {bug!r}")
+            outcome = Outcome(job=job, began=now, ended=now, error=error)
+        self._outcomes.put(outcome)
+        self._ring()
 
     def _write(self, write: Write) -> None:
         error: ClusterError | None = None

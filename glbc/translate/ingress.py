@@ -13,7 +13,14 @@ from glbc.config import Config
 from glbc.model.finding import Finding, ObjectRef, Severity
 from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey
 from glbc.model.loadbalancer import Backend, FrontendNames, Host, LoadBalancer, Route
-from glbc.model.views import Hints, HttpPath, Ingress, ServicePortRef, Snapshot
+from glbc.model.views import (
+    Hints,
+    HttpPath,
+    Ingress,
+    IngressBackend,
+    ServicePortRef,
+    Snapshot,
+)
 from glbc.naming import Namer, Scheme, is_valid_name, scheme_of
 from glbc.translate import annotations
 from glbc.translate.backend import note, resolve, resolve_service
@@ -188,54 +195,57 @@ class Reader:
         )
 
     def _hosts(self, snapshot: Snapshot, default: Target | None) -> dict[str, dict[str, Target]]:
-        """Return the paths of each host, in the order of the URL map."""
+        """Return where the paths of each host lead, in the order of the URL map."""
         hosts: dict[str, dict[str, Target]] = {}
+        for host, paths in self._written().items():
+            hosts[host] = {}
+            for one, (backend, field) in paths.items():
+                found = resolve(backend, self.ingress.ref, field, snapshot, self.config)
+                last_good = self.live_routes.get((host, one))
+                if target := self._or_else(found, field, last_good, default):
+                    hosts[host][one] = target
+        return hosts
+
+    def _written(self) -> dict[str, dict[str, tuple[IngressBackend, str]]]:
+        """Return the backend of each path of each host, and its field.
+
+        As upstream: a later rule of a host and a later path replace the earlier one and stand last.
+        """
+        hosts: dict[str, dict[str, tuple[IngressBackend, str]]] = {}
         seen: dict[str, str] = {}
         for index, rule in enumerate(self.ingress.spec.rules or ()):
             if rule.http is None:
                 continue
-            name, field = rule.host or "*", f"spec.rules[{index}]"
-            if name in hosts:
-                # Upstream: the later rule replaces the earlier one and stands last.
-                del hosts[name]
+            host, field = rule.host or "*", f"spec.rules[{index}]"
+            if hosts.pop(host, None) is not None:
                 self._find(
                     Reason.DUPLICATE_HOST,
-                    seen[name],
-                    f"host {name} has another rule at {field}, which replaces this one",
+                    seen[host],
+                    f"host {host} has another rule at {field}, which replaces this one",
                     "put all paths of a host into one rule",
                 )
-            seen[name] = field
-            hosts[name] = {}
+            seen[host] = field
+            paths = hosts.setdefault(host, {})
             for at, path in enumerate(rule.http.paths):
                 where = f"{field}.http.paths[{at}]"
-                for one, target in self._routes(path, where, name, snapshot, default):
-                    # Upstream: the later path replaces the earlier one and stands last.
-                    if hosts[name].pop(one, None) is not None:
+                for one in self._paths(path, f"{where}.path"):
+                    if paths.pop(one, None) is not None:
                         self._find(
                             Reason.DUPLICATE_PATH,
                             f"{where}.path",
-                            f"path {one} of host {name} is there already; this one replaces it",
+                            f"path {one} of host {host} is there already; this one replaces it",
                             "keep one of them",
                             Severity.NOTE,
                         )
-                    hosts[name][one] = target
+                    paths[one] = (path.backend, f"{where}.backend")
         return hosts
 
-    def _routes(  # one path, in its place
-        self, path: HttpPath, field: str, host: str, snapshot: Snapshot, default: Target | None
-    ) -> Iterator[tuple[str, Target]]:
+    def _paths(self, path: HttpPath, field: str) -> tuple[str, ...]:
         try:
-            written = paths_of(path.path, path.path_type)
+            return paths_of(path.path, path.path_type)
         except BadPathError as bad:
-            message = f"{bad}; this path is left out"
-            self._find(Reason.BAD_PATH, f"{field}.path", message, bad.hint)
-            return
-        where = f"{field}.backend"
-        found = resolve(path.backend, self.ingress.ref, where, snapshot, self.config)
-        for one in written:
-            target = self._or_else(found, where, self.live_routes.get((host, one)), default)
-            if target is not None:
-                yield one, target
+            self._find(Reason.BAD_PATH, field, f"{bad}; this path is left out", bad.hint)
+            return ()
 
     def _or_else(
         self,
