@@ -49,13 +49,13 @@ def leaving_keys(ingress: Ingress, namer: Namer, config: Config) -> tuple[Resour
 
 
 def writes(
-    snapshot: Snapshot, desired: Desired, plan: Plan, actual: Graph[Observed], config: Config
+    snapshot: Snapshot, desired: Desired, plan: Plan, actual: Graph[Observed]
 ) -> Iterator[Write]:
     """Yield what has to be written for the Ingresses that are served and for all findings."""
     for name, served in desired.served.items():
         ingress = snapshot.ingresses.get(name)
         if ingress is not None:
-            yield from _served(ingress, served, actual, config)
+            yield from _served(ingress, served, actual)
     for finding in desired.findings:
         if note := _note_of(finding, snapshot):
             yield note
@@ -134,14 +134,12 @@ def done_notes(action: Action, snapshot: Snapshot) -> Iterator[EventNote]:
         yield from _event(owner, "Normal", "Sync", f'{called} "{action.key.name}" {verb}', snapshot)
 
 
-def _served(
-    ingress: Ingress, served: Served, actual: Graph[Observed], config: Config
-) -> Iterator[Write]:
+def _served(ingress: Ingress, served: Served, actual: Graph[Observed]) -> Iterator[Write]:
     meta = ingress.metadata
     finalizers: tuple[str, ...] | None = None
     if needs_finalizer(ingress, served):
         finalizers = (*(meta.finalizers or ()), served.finalizer)
-    keys = FrontEndKeys.of(served.names, config)
+    keys = served.keys
     rule = keys.http_rule
     wanted = {
         annotations.URL_MAP: keys.url_map.name,

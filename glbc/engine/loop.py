@@ -6,7 +6,7 @@ again.
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 import structlog
@@ -71,6 +71,7 @@ class Loop:
         self.clock = clock
         self.inventory = Inventory(config.project, self._ownership_of)
         self.turn: Turn | None = None
+        self._learnt: Collection[str] = ()  # the Ingresses whose names are known
         self._known: frozenset[str] = frozenset()
         self._flying: dict[ResourceKey, Action] = {}
         self._reading: set[ResourceKey] = set()
@@ -139,21 +140,20 @@ class Loop:
         self._learn_names(snapshot)
         refused = [key for key, refusal in self._parked.items() if refusal.action.op is Op.CREATE]
         hints = self.inventory.hints(refused)
+        before: Desired | None = None
         if self._translated is not None:
-            before, old, desired = self._translated
-            if before is snapshot and _same(old, hints, desired.consulted):
-                return desired
-        desired = translate(snapshot, hints, self.namer, self.config)
+            seen, old, before = self._translated
+            if seen is snapshot and _same(old, hints, before.consulted):
+                return before
+        desired = translate(snapshot, hints, self.namer, self.config, before)
         self._translated = (snapshot, hints, desired)
         return desired
 
     def _learn_names(self, snapshot: Snapshot) -> None:
         """Keep the front-end names of all Ingresses: a trimmed name alone proves nothing."""
-        if self._translated is not None and self._translated[0] is snapshot:
-            return
-        known = known_names(snapshot, self.namer)
-        if known != self._known:
-            self._known = known
+        if snapshot.ingresses.keys() != self._learnt:
+            self._learnt = snapshot.ingresses.keys()
+            self._known = known_names(snapshot, self.namer)
             self.inventory.reclassify()
 
     def _ownership_of(self, key: ResourceKey, spec: Spec) -> Ownership:
@@ -304,7 +304,7 @@ class Loop:
             namer=self.namer,
             config=self.config,
         )
-        sent = self._publisher.tell(writes(snapshot, desired, due, actual, self.config), snapshot)
+        sent = self._publisher.tell(writes(snapshot, desired, due, actual), snapshot)
         return self._publisher.tell(leaving, snapshot) or sent
 
 

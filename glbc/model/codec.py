@@ -89,5 +89,5 @@ def observed(
         fingerprint=body.get("fingerprint", ""),
         created=body.get("creationTimestamp", ""),
         read_at=read_at,
-        refs=frozenset(refs_in(spec)),
+        refs=refs_in(spec),
     )

@@ -61,7 +61,7 @@ def wanted(
         spec=normalised(key.kind, spec),
         origin=origin or {},
         wanted_by=tuple(sorted(set(wanted_by))),
-        refs=frozenset(refs_in(spec)),
+        refs=refs_in(spec),
     )
 
 

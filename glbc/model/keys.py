@@ -4,9 +4,9 @@ Equal keys are the same resource. A `Ref` stands wherever the API wants a link; 
 built, compared or parsed outside this module.
 """
 
-from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, Final, NewType
+from functools import cache
+from typing import Any, Final, NewType, get_args, get_type_hints
 
 import msgspec
 
@@ -121,13 +121,34 @@ def parse_link(text: str, project: str) -> ResourceKey:
     return ResourceKey(project, "unknown", GLOBAL, text)
 
 
-def refs_in(value: Any) -> Iterator[ResourceKey]:
-    """Yield the target of every Ref in `value`, however deep: references are found, never listed."""
+def refs_in(value: Any) -> frozenset[ResourceKey]:
+    """Return the target of every Ref in `value`, however deep: references are found, never listed."""
+    found: set[ResourceKey] = set()
+    _collect(value, found)
+    return frozenset(found)
+
+
+def _collect(value: Any, found: set[ResourceKey]) -> None:
     if isinstance(value, Ref):
-        yield value.to
+        found.add(value.to)
     elif isinstance(value, tuple):
         for item in value:
-            yield from refs_in(item)
+            _collect(item, found)
     elif isinstance(value, msgspec.Struct):
-        for name in value.__struct_fields__:
-            yield from refs_in(getattr(value, name))
+        for name in _fields_with_refs(type(value)):
+            _collect(getattr(value, name), found)
+
+
+@cache
+def _fields_with_refs(struct: type[msgspec.Struct]) -> tuple[str, ...]:
+    """Return the fields whose type can hold a Ref: told by the types, so that none is forgotten."""
+    hints = get_type_hints(struct)
+    return tuple(name for name in struct.__struct_fields__ if _can_hold(hints[name]))
+
+
+def _can_hold(annotation: Any) -> bool:
+    if annotation is Ref or annotation is Any:
+        return True
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        return bool(_fields_with_refs(annotation))
+    return any(_can_hold(part) for part in get_args(annotation))

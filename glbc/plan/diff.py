@@ -3,9 +3,8 @@
 Own fields, not objects: a field that is neither wanted nor set by us is somebody's and stays.
 """
 
-from collections.abc import Callable, Iterable
-from itertools import chain
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET
@@ -13,6 +12,12 @@ from msgspec import UNSET
 from glbc.model.compute import Spec
 from glbc.model.keys import Kind, ResourceKey
 from glbc.model.kinds import ROWS, Keyed, Row
+
+RIDING: Final[Mapping[str, frozenset[str]]] = {
+    Kind.HEALTH_CHECK: frozenset({"http_health_check", "https_health_check", "http2_health_check"}),
+}
+"""Initial fields that go with a due change where they are missing: a check that gets another type
+needs that type's own block."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -28,6 +33,7 @@ class Neighbours(msgspec.Struct, frozen=True):
 
     owned: Callable[[ResourceKey], bool]
     referrers: tuple[Spec, ...] = ()  # specs of what refers to the resource
+    unseen: bool = False  # may there be more that refer to it?
 
 
 def diff(
@@ -50,7 +56,7 @@ def diff(
         if wanted == there:
             continue
         if name in row.initial:
-            if there is UNSET:  # a check that gets another type needs that type's own block
+            if there is UNSET and name in RIDING.get(kind, ()):
                 riding.append(Change(name, UNSET, wanted))
             continue
         if wanted is UNSET:
@@ -84,20 +90,23 @@ def _overlaid(there: Any, wanted: Any, fields: Iterable[str]) -> Any:
 
 
 def _merged_list(keyed: Keyed, wanted: Any, there: Any, near: Neighbours) -> Any:
+    ours = {keyed.key(element) for element in wanted}
     live: dict[Any, list[Any]] = {}
     for element in there or ():
         live.setdefault(keyed.key(element), []).append(element)
     result = []
     due = False  # an element is new or changes: a write is due whatever is removed
     for element in wanted:
-        twins = live.pop(keyed.key(element), ())
+        twins = live.get(keyed.key(element), ())
         old = next((twin for twin in twins if twin == element), twins[0] if twins else None)
         new = element if old is None else _overlaid(old, element, keyed.enforced)
         due = due or new is not old or len(twins) > 1  # of one of ours there is one
         result.append(new)
-    for element in chain.from_iterable(live.values()):
+    for element in there or ():
+        if keyed.key(element) in ours:
+            continue
         used = any(keyed.held(element, spec) for spec in near.referrers)
-        if used or not keyed.ours(element, near.owned):
+        if used or (keyed.lazy and near.unseen) or not keyed.ours(element, near.owned):
             result.append(element)
         elif not keyed.lazy:
             due = True

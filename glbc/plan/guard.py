@@ -1,12 +1,14 @@
 """Policies that hold actions back, and say so. They judge losses; they never add an action."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 import msgspec
+from msgspec import UNSET
 
+from glbc.model.compute import PathMatcher
 from glbc.model.finding import ObjectRef
-from glbc.model.keys import Kind
+from glbc.model.keys import Kind, refs_in
 from glbc.model.kinds import ROWS
 from glbc.plan.diff import Change, applied
 from glbc.plan.planner import Action, Blocked, Op, Plan, Reason
@@ -32,7 +34,7 @@ def complete_view(plan: Plan, complete: Collection[str]) -> Plan:
             held.append(_held(action, Reason.VIEW_INCOMPLETE, why, "it waits for a complete view"))
         if rest is not None:
             actions.append(rest)
-    return Plan(tuple(actions), (*plan.blocked, *held))
+    return _without_stuck(Plan(tuple(actions), (*plan.blocked, *held)))
 
 
 def finalizers_first(plan: Plan, lacking: Collection[ObjectRef]) -> Plan:
@@ -49,7 +51,8 @@ def finalizers_first(plan: Plan, lacking: Collection[ObjectRef]) -> Plan:
         for action in plan.actions
         if waits(action)
     ]
-    return Plan(tuple(a for a in plan.actions if not waits(a)), (*plan.blocked, *held))
+    rest = tuple(action for action in plan.actions if not waits(action))
+    return _without_stuck(Plan(rest, (*plan.blocked, *held)))
 
 
 def read_only(plan: Plan) -> Plan:
@@ -60,8 +63,29 @@ def read_only(plan: Plan) -> Plan:
 
 def _held(action: Action, reason: Reason, by: str, hint: str) -> Blocked:
     return Blocked(
-        key=action.key, op=action.op, reason=reason, by=by, hint=hint, wanted_by=action.wanted_by
+        key=action.key,
+        op=action.op,
+        reason=reason,
+        by=by,
+        hint=hint,
+        changes=action.changes,
+        wanted_by=action.wanted_by,
     )
+
+
+def _without_stuck(plan: Plan) -> Plan:
+    """Hold back, until nothing changes, whatever needs an action that was held back."""
+    actions, blocked = list(plan.actions), list(plan.blocked)
+    while True:
+        due = {action.key for action in actions}
+        stuck = [action for action in actions if not action.needs <= due]
+        if not stuck:
+            return Plan(tuple(actions), tuple(blocked))
+        for action in stuck:
+            cause = str(min(action.needs - due))
+            hint = f"it waits until {cause} can be done"
+            blocked.append(_held(action, Reason.NEEDS_BLOCKED, cause, hint))
+        actions = [action for action in actions if action.needs <= due]
 
 
 def _without_losses(action: Action) -> Action | None:
@@ -77,27 +101,43 @@ def _without_losses(action: Action) -> Action | None:
     if not left:
         return None
     spec = applied(action.spec, changes)
-    return msgspec.structs.replace(action, changes=left, spec=spec)
+    relies_on = frozenset(refs_in(spec))
+    return msgspec.structs.replace(action, changes=left, spec=spec, relies_on=relies_on)
 
 
 def _gains(kind: str, change: Change) -> Change:
-    """Return the change with every list element that it would drop put back at the end."""
-    if not isinstance(change.before, tuple) or not isinstance(change.after, tuple):
+    """Return the change without what it would lose: cleared fields, elements of shared lists."""
+    row, (before, after) = ROWS[Kind(kind)], (change.before, change.after)
+    if after is UNSET:
+        return Change(change.field, before, before)
+    if not isinstance(before, tuple) or not isinstance(after, tuple):
         return change
-    keyed = ROWS[Kind(kind)].keyed.get(change.field)
-    kept = _keys(change.after, keyed.key if keyed else None)
+    if change.field in row.unordered:
+        kept = tuple(sorted({*before, *after}))
+    elif change.field in row.keyed:
+        kept = _union(before, after, row.keyed[change.field].key)
+    else:
+        return change  # one value in the form of a list: replaced, nothing is lost
+    return Change(change.field, before, before if set(kept) == set(before) else kept)
+
+
+def _union(before: tuple[Any, ...], after: tuple[Any, ...], key: Callable[[Any], Any]) -> Any:
+    """Return `after`, and of `before` what it lacks: elements, and routes of a path matcher."""
+    old = {key(element): element for element in before}
+    new = [_with_routes_of(old.get(key(element)), element) for element in after]
+    there = {key(element) for element in after}
+    return (*new, *(element for element in before if key(element) not in there))
+
+
+def _with_routes_of(old: Any, new: Any) -> Any:
+    """Return a path matcher with the paths that only `old` has; any other element as it is."""
+    if not isinstance(old, PathMatcher) or not isinstance(new, PathMatcher):
+        return new
+    routed = {path for rule in new.path_rules or () for path in rule.paths}
     lost = [
-        element
-        for element in change.before
-        if (keyed.key(element) if keyed else element) not in kept
+        msgspec.structs.replace(rule, paths=paths)
+        for rule in old.path_rules or ()
+        if (paths := tuple(path for path in rule.paths if path not in routed))
     ]
-    if not lost:
-        return change
-    after: Iterable[Any] = (*change.after, *lost)
-    if keyed is None:
-        after = sorted(after)
-    return Change(change.field, change.before, tuple(after))
-
-
-def _keys(elements: Iterable[Any], key: Any) -> set[Any]:
-    return {key(element) if key else element for element in elements}
+    rules = (*(new.path_rules or ()), *lost)
+    return msgspec.structs.replace(new, path_rules=rules) if lost else new

@@ -137,18 +137,25 @@ def plan(
     # What a wanted resource refers to is wanted too, if only as it is.
     referred = {ref for resource in desired for ref in resource.refs if ref not in desired}
     kept = _closure((*keep, *referred), actual)
+    unread = _unread(actual)
     draft: Draft = {}
     for resource in desired:
-        if verdict := _wanted(resource, actual):
+        if verdict := _wanted(resource, actual, unread):
             draft[resource.key] = verdict
     for live in actual:
         if live.ownership is Ownership.OWNED and live.key not in desired and live.key not in kept:
-            draft[live.key] = _delete(live, Reason.UNWANTED)
+            going = _delete(live, Reason.UNWANTED)
+            unseen = ", ".join(sorted(actual.unreadable))  # one of these may still refer to it
+            hint = "it goes when these have been listed"
+            verdict = _blocked(going, Reason.UNREADABLE, unseen, hint) if unseen else going
+            draft[live.key] = verdict
     draft = {key: draft[key] for key in sorted(draft)}  # of two causes always the same is told
     for key, verdict in draft.items():
         refusal = (parked or {}).get(key)
         if isinstance(verdict, Action) and refusal and verdict.same_request(refusal.action):
             draft[key] = _blocked(verdict, Reason.REFUSED, refusal.message, refusal.hint)
+        elif verdict.op is Op.DELETE and (blind := USERS.get(key.kind, frozenset()) & unread):
+            draft[key] = _blocked(verdict, Reason.UNREADABLE, min(blind), "it may be in use there")
     for key, verdict in draft.items():
         if isinstance(verdict, Action):
             draft[key] = _with_needs(verdict, draft, desired, actual)
@@ -179,7 +186,7 @@ def frontier(plan: Plan, flying: Collection[Action] = ()) -> list[Action]:
 
 
 def _wanted(  # noqa: PLR0911  # one return for each row of the table
-    resource: Resource, actual: Graph[Observed]
+    resource: Resource, actual: Graph[Observed], unread: frozenset[str]
 ) -> Action | Blocked | None:
     key, live = resource.key, actual.get(resource.key)
     create = Action(
@@ -199,6 +206,7 @@ def _wanted(  # noqa: PLR0911  # one return for each row of the table
     near = Neighbours(
         owned=lambda other: _owned(actual, other),
         referrers=tuple(actual[other].spec for other in actual.referrers(key)),
+        unseen=not unread.isdisjoint(USERS.get(key.kind, ())),
     )
     changes = diff(key.kind, resource.spec, live.spec, near, live.set_by_us)
     if not changes:
@@ -222,7 +230,7 @@ def _wanted(  # noqa: PLR0911  # one return for each row of the table
             reason=Reason.DIFFERS,
             spec=spec,
             changes=changes,
-            relies_on=frozenset(refs_in(spec)),
+            relies_on=refs_in(spec),
         )
     if users := actual.referrers(key):
         hint = "it cannot change in place while something uses it"
@@ -243,8 +251,6 @@ def _with_needs(
     """Return the action with what must be done before it, or why it cannot be done at all."""
     needs: set[ResourceKey] = set()
     if action.op is Op.DELETE:
-        if blind := USERS.get(action.key.kind, frozenset()) & _unread(actual):
-            return _blocked(action, Reason.UNREADABLE, min(blind), "one of these may refer to it")
         for user in sorted(actual.referrers(action.key)):
             verdict = draft.get(user)
             if not isinstance(verdict, Action) or not _lets_go(verdict, action.key):
@@ -316,17 +322,12 @@ def _unread(actual: Graph[Observed]) -> frozenset[str]:
     return actual.unreadable | {live.key.kind for live in actual if live.ownership is unreadable}
 
 
-def _is_seen(actual: Graph[Observed], key: ResourceKey) -> bool:
-    live = actual.get(key)
-    return live is not None and live.ownership is not Ownership.UNREADABLE
-
-
 def _owned(actual: Graph[Observed], key: ResourceKey) -> bool:
     live = actual.get(key)
     return live is not None and live.ownership is Ownership.OWNED
 
 
-def _blocked(action: Action, reason: Reason, by: str, hint: str) -> Blocked:
+def _blocked(action: Action | Blocked, reason: Reason, by: str, hint: str) -> Blocked:
     return Blocked(
         key=action.key,
         op=action.op,

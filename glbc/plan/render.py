@@ -1,8 +1,8 @@
 """What `glbc plan` prints: a rehearsal, for people as text and for programs as JSON.
 
-Deterministic, and made of the plan alone: nothing is decided here. A name is never cut, because
-people copy it; a line that is too long goes on below. A value of a type that is not known to be
-fit for print is not printed.
+Deterministic, and made of the plan alone: nothing is decided here. An action is one line, and a
+name is never cut, because people copy it; what is said below it is folded. A value of a type that
+is not known to be fit for print is not printed.
 """
 
 import textwrap
@@ -37,7 +37,7 @@ def render_text(
     Args:
         rehearsal: the plan, run on paper.
         findings: what translation found wrong.
-        width: columns; only a name that is longer by itself exceeds it.
+        width: columns that details are folded to.
         colour: mark each line's sign with ANSI colours.
     """
     page = _Page(width, colour)
@@ -49,7 +49,7 @@ def render_text(
         )
     if rehearsal.last.blocked:
         page.heading("Blocked")
-        page.table((_blocked_line(one), [f"{one.by}: {one.hint}"]) for one in _blocked(rehearsal))
+        page.table((_blocked_line(one), [_in_the_way(one)]) for one in _blocked(rehearsal))
     if ordered := sorted(set(findings)):
         page.heading("Findings")
         page.table(
@@ -139,15 +139,9 @@ class _Page:
         """Add lines in columns, each followed by its own details."""
         rows = list(rows)
         verbs = max(len(verb) for (verb, _, _), _ in rows)
-        room = max(self._width // 2, self._width - 6 - verbs - max(len(x[2]) for x, _ in rows))
-        names = max((len(name) for (_, name, _), _ in rows if len(name) <= room), default=0)
+        names = max(len(name) for (_, name, _), _ in rows)
         for (verb, name, said), details in rows:
-            start = f"  {verb:{verbs}}  {name:{names}}"
-            if len(start) + 2 + len(said) <= self._width:
-                self._add(f"{start}  {said}")
-            else:
-                self._add(start.rstrip())
-                self._fold(said)
+            self._add(f"  {verb:{verbs}}  {name:{names}}  {said}")
             for detail in details:
                 self._fold(detail)
 
@@ -181,6 +175,11 @@ def _action_line(action: Action) -> Line:
 
 def _blocked_line(one: Blocked) -> Line:
     return _line("!", one, one.reason)
+
+
+def _in_the_way(one: Blocked) -> str:
+    told = one.by == str(one.key) or one.by in one.hint
+    return one.hint if told else f"{one.by}: {one.hint}"
 
 
 def _line(sign: str, verdict: Action | Blocked, said: str) -> Line:

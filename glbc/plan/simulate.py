@@ -6,6 +6,7 @@ Dry run is not a flag on a client: it is this, and no executor.
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
+from msgspec import UNSET
 
 from glbc.model.graph import Graph, Observed, Ownership, Resource
 from glbc.model.keys import ResourceKey, refs_in
@@ -29,12 +30,15 @@ def done(action: Action, old: Observed | None) -> Observed | None:
         return None
     spec = completed(action.key.kind, action.spec)
     base = old or Observed(key=action.key, spec=spec, ownership=Ownership.OWNED)
+    written = {change.field for change in action.changes} or {
+        name for name in spec.__struct_fields__ if getattr(action.spec, name) is not UNSET
+    }
     return msgspec.structs.replace(
         base,
         spec=spec,
         ownership=Ownership.OWNED,
-        refs=frozenset(refs_in(spec)),
-        set_by_us=base.set_by_us | {change.field for change in action.changes},
+        refs=refs_in(spec),
+        set_by_us=base.set_by_us | written,
         fingerprint="",
     )
 

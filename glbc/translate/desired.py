@@ -27,6 +27,7 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     scheme: Scheme
     names: FrontendNames
     finalizer: str  # the one that it has or must get before anything is created for it
+    keys: lower.FrontEndKeys
     programmed: bool  # is there a front end for it in the graph?
 
 
@@ -39,6 +40,18 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     served: Mapping[str, Served] = {}  # `namespace/name` of the Ingresses that are ours
     leaving: frozenset[str] = frozenset()  # deleted or of another class, our finalizer still on
     consulted: frozenset[ResourceKey] = frozenset()  # URL maps whose live routes were asked for
+    read: Mapping[str, Translated] = {}  # by Ingress: taken over by the next translation
+    lowered: Mapping["Wanted", tuple[Resource, ...]] = {}  # by backend: likewise
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """All that the resources of one backend are made of."""
+
+    key: ResourceKey
+    backend: Backend
+    groups: tuple[ResourceKey, ...]
+    users: frozenset[ObjectRef]
+    balancing: str
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -49,8 +62,20 @@ class Claim(msgspec.Struct, frozen=True):
     names: FrontendNames
 
 
-def translate(snapshot: Snapshot, hints: Hints, namer: Namer, config: Config) -> Desired:
-    """Return what all Ingresses of the cluster want."""
+def translate(
+    snapshot: Snapshot, hints: Hints, namer: Namer, config: Config, before: Desired | None = None
+) -> Desired:
+    """Return what all Ingresses of the cluster want.
+
+    Args:
+        snapshot: the cluster.
+        hints: the little to know of the cloud.
+        namer: makes the names.
+        config: the settings.
+        before: an earlier translation with this namer and config: what it rests on and is still
+            the same is not read again. The result is the same without it, only later.
+    """
+    before = before or Desired(graph=Graph())
     findings: list[Finding] = []
     leaving: set[str] = set()
     claims: dict[str, Claim] = {}
@@ -61,7 +86,7 @@ def translate(snapshot: Snapshot, hints: Hints, namer: Namer, config: Config) ->
             findings.append(odd)
         if not deleted and is_ours(ingress, snapshot, config):
             scheme = scheme_for(ingress, namer, hints, config)
-            names = namer.frontend(scheme, ingress.metadata.namespace, ingress.metadata.name)
+            names = _names(ingress, scheme, namer, before.served.get(name))
             claims[name] = Claim(ingress, scheme, names)
         elif scheme_of(ingress.metadata.finalizers or ()):
             leaving.add(name)
@@ -72,22 +97,35 @@ def translate(snapshot: Snapshot, hints: Hints, namer: Namer, config: Config) ->
         if owners[claim.names.url_map] != name:
             findings.append(_collision(claim, owners[claim.names.url_map]))
             continue
-        read[name] = Reader(claim.ingress, claim.names, namer, config, hints).read(snapshot)
+        old = before.read.get(name)
+        if old and old.names == claim.names and old.still_holds(claim.ingress, snapshot, hints):
+            read[name] = old
+        else:
+            read[name] = Reader(claim.ingress, claim.names, namer, config, hints).read(snapshot)
         if not is_valid_name(claim.names.url_map):
             continue  # no finalizer: what can never exist can never be confirmed gone
+        known = before.served.get(name)
+        keys = known.keys if known and known.names is claim.names else None
         served[name] = Served(
             scheme=claim.scheme,
             names=claim.names,
             finalizer=finalizer_of(claim.scheme),
+            keys=keys or lower.FrontEndKeys.of(claim.names, config),
             programmed=read[name].balancer is not None,
         )
-    united = _united(read, (snapshot, hints), (namer, config))
+    united = _united(read, (snapshot, hints), (namer, config), before)
     return msgspec.structs.replace(
         united,
         findings=tuple(sorted({*united.findings, *findings})),
         served=served,
         leaving=frozenset(leaving),
     )
+
+
+def _names(ingress: Ingress, scheme: Scheme, namer: Namer, known: Served | None) -> FrontendNames:
+    if known is not None and known.scheme is scheme:
+        return known.names
+    return namer.frontend(scheme, ingress.metadata.namespace, ingress.metadata.name)
 
 
 def _owners(claims: Mapping[str, Claim]) -> dict[str, str]:
@@ -120,6 +158,7 @@ def _united(
     read: Mapping[str, Translated],
     world: tuple[Snapshot, Hints],
     settings: tuple[Namer, Config],
+    before: Desired,
 ) -> Desired:
     (snapshot, hints), (namer, config) = world, settings
     backends, users = _backends(read, namer, config)
@@ -127,6 +166,7 @@ def _united(
     keep = {key for one in read.values() for key in one.kept}
     everyone = sorted({one.ingress for one in read.values() if _uses_nodes(one)})
     resources: list[Resource] = []
+    lowered: dict[Wanted, tuple[Resource, ...]] = {}
     if everyone:
         nodes, odd = cluster.machines(snapshot)
         findings.extend(odd)
@@ -136,11 +176,13 @@ def _united(
         ]
         resources.extend(cluster.groups(nodes, backends, everyone, namer, config))
         for key, backend in backends.items():
-            resources.extend(
+            wanted = Wanted(key, backend, tuple(groups), frozenset(users[key]), hints.balancing)
+            lowered[wanted] = before.lowered.get(wanted) or tuple(
                 lower.backend_resources(
                     key, backend, groups, users[key], balancing=hints.balancing, namer=namer
                 )
             )
+            resources.extend(lowered[wanted])
         tags = cluster.node_tags(nodes, hints, config)
         if tags:
             resources.append(cluster.firewall(tags, everyone, namer, config))
@@ -150,10 +192,11 @@ def _united(
     elif read:
         keep.add(cluster.firewall_key(namer, config))
     for one in read.values():
-        if one.balancer is not None:
-            resources.extend(lower.frontend_resources(one.balancer, config))
+        resources.extend(one.resources)
     return Desired(
         graph=Graph(resources),
+        read=read,
+        lowered=lowered,
         keep=frozenset(keep),
         findings=tuple(findings),
         consulted=frozenset(key for one in read.values() for key in one.consulted),

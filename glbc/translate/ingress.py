@@ -10,7 +10,9 @@ from typing import Final
 import msgspec
 
 from glbc.config import Config
+from glbc.model.compute import UrlMap
 from glbc.model.finding import Finding, ObjectRef, Severity
+from glbc.model.graph import Resource
 from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey
 from glbc.model.loadbalancer import Backend, FrontendNames, Host, LoadBalancer, Route
 from glbc.model.views import (
@@ -18,11 +20,12 @@ from glbc.model.views import (
     HttpPath,
     Ingress,
     IngressBackend,
+    Service,
     ServicePortRef,
     Snapshot,
 )
 from glbc.naming import Namer, Scheme, is_valid_name, scheme_of
-from glbc.translate import annotations
+from glbc.translate import annotations, lower
 from glbc.translate.backend import note, resolve, resolve_service
 from glbc.translate.lower import FrontEndKeys
 from glbc.translate.paths import BadPathError, paths_of
@@ -41,6 +44,27 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
     kept: frozenset[ResourceKey] = frozenset()  # what nobody can say better: left as it is
     consulted: frozenset[ResourceKey] = frozenset()  # URL maps whose live state mattered
     findings: tuple[Finding, ...] = ()
+    resources: tuple[Resource, ...] = ()  # the front end
+    looked_at: "LookedAt"
+
+    def still_holds(self, ingress: Ingress, snapshot: Snapshot, hints: Hints) -> bool:
+        """Tell whether reading the Ingress again would find the same."""
+        seen = self.looked_at
+        return (
+            seen.ingress is ingress
+            and all(snapshot.services.get(name) is found for name, found in seen.services)
+            and seen.refused == hints.refused
+            and all(hints.url_maps.get(key) == live for key, live in seen.url_maps)
+        )
+
+
+class LookedAt(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reading rests on, with what was looked for and not found (None)."""
+
+    ingress: Ingress
+    services: tuple[tuple[str, Service | None], ...]
+    url_maps: tuple[tuple[ResourceKey, UrlMap | None], ...]
+    refused: frozenset[ResourceKey]
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -116,7 +140,24 @@ class Reader:
             kept=frozenset(kept) if named else frozenset(),
             consulted=frozenset(self.consulted),
             findings=tuple(self.findings),
+            resources=tuple(lower.frontend_resources(balancer, self.config)) if balancer else (),
+            looked_at=LookedAt(
+                ingress=self.ingress,
+                services=tuple((name, snapshot.services.get(name)) for name in self._services()),
+                url_maps=tuple((key, self.hints.url_maps.get(key)) for key in self.consulted),
+                refused=self.hints.refused,
+            ),
         )
+
+    def _services(self) -> set[str]:
+        """Return every Service that the Ingress names, and the system's default."""
+        spec, namespace = self.ingress.spec, self.ingress.metadata.namespace
+        paths = [
+            path for rule in spec.rules or () for path in (rule.http.paths if rule.http else ())
+        ]
+        named = [spec.default_backend, *(path.backend for path in paths)]
+        own = {f"{namespace}/{b.service.name}" for b in named if b and b.service}
+        return own | {self.config.default_backend_service}
 
     def _is_named(self) -> bool:
         if is_valid_name(self.names.url_map):

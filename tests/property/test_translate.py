@@ -390,3 +390,37 @@ def test_from_an_empty_cloud_hints_change_nothing_at_the_end(snapshot: Snapshot)
     assert _wanted(again.graph) == _wanted(desired.graph)
     assert again.findings == desired.findings
     assert plan(again.graph, end, again.keep).actions == ()
+
+
+def _mixed(before: Snapshot, now: Snapshot, rng: random.Random) -> Snapshot:
+    """Return `before` with some of its objects, to the very same ones, replaced by those of `now`."""
+
+    def mix(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+        names = [name for name in {*old, *new} if rng.random() < 0.9 or name in new]
+        both = {name: (new if rng.random() < 0.3 else old).get(name) for name in sorted(names)}
+        return {name: found for name, found in both.items() if found is not None}
+
+    return Snapshot(
+        ingresses=mix(before.ingresses, now.ingresses),
+        services=mix(before.services, now.services),
+        nodes=mix(before.nodes, now.nodes),
+        ingress_classes=mix(before.ingress_classes, now.ingress_classes),
+        complete=now.complete,
+    )
+
+
+@given(WORLDS, WORLDS, HINTS, HINTS, st.randoms(use_true_random=False))
+def test_what_is_taken_over_from_an_earlier_translation_changes_nothing(
+    before: Snapshot, other: Snapshot, then: Hints, hints: Hints, rng: random.Random
+) -> None:
+    now = _mixed(before, other, rng)
+    hints = rng.choice((then, hints))
+    earlier = translate(before, then, NAMER, CONFIG)
+    fresh = translate(now, hints, NAMER, CONFIG)
+    again = translate(now, hints, NAMER, CONFIG, earlier)
+    assert _said(fresh) == _said(again)
+    assert (fresh.served, fresh.leaving, fresh.consulted) == (
+        again.served,
+        again.leaving,
+        again.consulted,
+    )
