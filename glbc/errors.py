@@ -76,7 +76,7 @@ MEANING: Final[tuple[tuple[int, str, type[CloudError]], ...]] = (
     (403, "userRateLimitExceeded", RateLimited),
     (403, "quotaExceeded", QuotaExceeded),  # wait long, say so on the Ingress
     (0, "QUOTA_EXCEEDED", QuotaExceeded),
-    (403, "CONCURRENT_OPERATIONS_QUOTA_EXCEEDED", RateLimited),
+    (0, "CONCURRENT_OPERATIONS_QUOTA_EXCEEDED", RateLimited),
     (0, "RATE_LIMIT_EXCEEDED", RateLimited),
     (401, ANY, Denied),
     (403, ANY, Denied),  # park, name the permission that is missing

@@ -14,7 +14,7 @@ from glbc.model.finding import Finding, ObjectRef, Severity
 from glbc.model.graph import Graph, Observed, Ownership
 from glbc.model.keys import Kind, ResourceKey
 from glbc.model.views import Ingress, Snapshot
-from glbc.naming import FINALIZER_V1, FINALIZER_V2, Namer, scheme_of
+from glbc.naming import FINALIZER_V1, FINALIZER_V2, Namer, is_valid_name, scheme_of
 from glbc.plan.planner import Action, Blocked, Op, Plan, Reason
 from glbc.translate import annotations
 from glbc.translate.desired import Desired, Served, needs_finalizer
@@ -39,13 +39,21 @@ CALLED: Mapping[str, str] = {
 MAX_MESSAGE = 1000  # characters; the API server refuses events over 1024
 
 
-def leaving_keys(ingress: Ingress, namer: Namer, config: Config) -> tuple[ResourceKey, ...]:
-    """Return what must be gone, each confirmed by a read, before the Ingress may go."""
+def leaving_keys(
+    ingress: Ingress, desired: Desired, namer: Namer, config: Config
+) -> tuple[ResourceKey, ...]:
+    """Return what must be gone, each confirmed by a read, before the Ingress may go.
+
+    What another Ingress wants under the same name (v1 names are joined and cut) is not waited for.
+    """
     scheme = scheme_of(ingress.metadata.finalizers or ())
     if scheme is None:
         return ()
     names = namer.frontend(scheme, ingress.metadata.namespace, ingress.metadata.name)
-    return FrontEndKeys.of(names, config).all()
+    if not is_valid_name(names.url_map):
+        return ()  # Compute Engine refuses such a name, so nothing can have it
+    keys = FrontEndKeys.of(names, config).all()
+    return tuple(key for key in keys if key not in desired.graph and key not in desired.keep)
 
 
 def writes(
@@ -99,7 +107,7 @@ def releases(  # noqa: PLR0913  # everything that may still hold an Ingress back
     )
     for name in sorted(desired.leaving):
         ingress = snapshot.ingresses[name]
-        own = leaving_keys(ingress, namer, config)
+        own = leaving_keys(ingress, desired, namer, config)
         made = any(ingress.ref in action.wanted_by for action in flying)
         if made or shared_due or any(not _is_gone(key, actual, gone) for key in own):
             continue

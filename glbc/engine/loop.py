@@ -183,7 +183,7 @@ class Loop:
         now = self.clock.monotonic()
         keys = self.inventory.doubted()
         for name in desired.leaving:
-            for key in leaving_keys(snapshot.ingresses[name], self.namer, self.config):
+            for key in leaving_keys(snapshot.ingresses[name], desired, self.namer, self.config):
                 if self.inventory.get(key) is None and not self.inventory.is_confirmed_absent(key):
                     keys.add(key)
         started = False

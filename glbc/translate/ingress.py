@@ -129,6 +129,7 @@ class Reader:
                 owner=self.ingress.ref, names=self.names, default=default.backend, hosts=routes
             )
             kept.update((keys.https_proxy, keys.https_rule) if https else ())
+            kept.update(self._redirect(keys))
         else:
             kept.update(keys.all())
         wants = dict.fromkeys(backend for target in used for backend in target.wants)
@@ -140,7 +141,13 @@ class Reader:
             kept=frozenset(kept) if named else frozenset(),
             consulted=frozenset(self.consulted),
             findings=tuple(self.findings),
-            resources=tuple(lower.frontend_resources(balancer, self.config)) if balancer else (),
+            resources=tuple(
+                resource
+                for resource in (
+                    lower.frontend_resources(balancer, self.config) if balancer else ()
+                )
+                if resource.key not in kept
+            ),
             looked_at=LookedAt(
                 ingress=self.ingress,
                 services=tuple((name, snapshot.services.get(name)) for name in self._services()),
@@ -158,6 +165,15 @@ class Reader:
         named = [spec.default_backend, *(path.backend for path in paths)]
         own = {f"{namespace}/{b.service.name}" for b in named if b and b.service}
         return own | {self.config.default_backend_service}
+
+    def _redirect(self, keys: FrontEndKeys) -> Iterator[ResourceKey]:
+        """Yield what is left as it is where upstream redirects HTTP to HTTPS: we do not, so far."""
+        if keys.redirect_map is None:
+            return
+        self.consulted.add(keys.redirect_map)
+        if keys.redirect_map in self.hints.url_maps:
+            yield keys.redirect_map
+            yield keys.http_proxy
 
     def _is_named(self) -> bool:
         if is_valid_name(self.names.url_map):

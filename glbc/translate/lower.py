@@ -104,6 +104,7 @@ class FrontEndKeys(msgspec.Struct, frozen=True):
     http_rule: ResourceKey
     https_rule: ResourceKey
     address: ResourceKey
+    redirect_map: ResourceKey | None = None  # None: the scheme has no such name (v1)
 
     @classmethod
     def of(cls, names: FrontendNames, config: Config) -> "FrontEndKeys":
@@ -119,11 +120,12 @@ class FrontEndKeys(msgspec.Struct, frozen=True):
             http_rule=key(Kind.FORWARDING_RULE, names.http_rule),
             https_rule=key(Kind.FORWARDING_RULE, names.https_rule),
             address=key(Kind.ADDRESS, names.address),
+            redirect_map=key(Kind.URL_MAP, names.redirect_map) if names.redirect_map else None,
         )
 
     def all(self) -> tuple[ResourceKey, ...]:
-        """Return every key, in reference order from the back."""
-        return msgspec.structs.astuple(self)
+        """Return every key that there is."""
+        return tuple(key for key in msgspec.structs.astuple(self) if key is not None)
 
 
 def frontend_resources(balancer: LoadBalancer, config: Config) -> Iterator[Resource]:

@@ -251,3 +251,47 @@ def test_what_was_taken_over_goes_with_its_ingress(scheme: str) -> None:
     house.settle()
     assert house.ours() == {}
     assert house.ingress("shop/web") is None
+
+
+def test_a_redirect_of_ingress_gce_stays() -> None:
+    house = a_cluster_of_ingress_gce("v2")
+    redirect = V2["um"].replace("um", "rm", 1)
+    wanted = {"httpsRedirect": True, "redirectResponseCode": "FOUND"}
+    send(house, "POST", "global/urlMaps", {"name": redirect, "defaultUrlRedirect": wanted})
+    repoint = {"urlMap": f"global/urlMaps/{redirect}"}
+    send(house, "POST", f"targetHttpProxies/{V2['tp']}/setUrlMap", repoint)
+    house.settle()
+    assert house.cloud.writes == []
+    house.kube.delete("Ingress", "shop/web")
+    house.settle()
+    assert house.ours() == {}
+
+
+def test_a_name_that_two_ask_for_does_not_hold_the_finalizer_of_the_other() -> None:
+    house = House()
+    old = FINALIZERS["v1"]
+    house.apply(
+        service("shop-b/dflt", "http=80->30303"),
+        service("shop/dflt", "http=80->30304"),
+        ingress("shop-b/c", default="dflt:http", finalizers=[old]),
+    )
+    house.clock.advance(5)
+    house.apply(ingress("shop/b-c", default="dflt:http", finalizers=[old]))
+    house.settle()
+    house.kube.delete("Ingress", "shop/b-c")
+    house.settle()
+    assert house.ingress("shop/b-c") is None
+    assert house.address("shop-b/c")
+
+
+def test_a_name_that_the_cloud_refuses_does_not_hold_a_finalizer() -> None:
+    house = House()
+    house.apply(
+        service("shop/dflt", "http=80->30303"),
+        ingress("shop/my.web", default="dflt:http", finalizers=[FINALIZERS["v2"]]),
+    )
+    house.settle()
+    assert house.events("InvalidName")
+    house.kube.delete("Ingress", "shop/my.web")
+    house.settle()
+    assert house.ingress("shop/my.web") is None
