@@ -36,7 +36,7 @@ from glbc.model.views import Hints, Snapshot
 from glbc.naming import Namer, Scheme
 from glbc.ownership import ownership_of
 from glbc.plan import guard
-from glbc.plan.planner import Action, Op, Plan, Refusal, frontier, plan
+from glbc.plan.planner import Action, Op, Plan, Reason, Refusal, frontier, plan
 from glbc.status import done_notes, leaving_keys, releases, writes
 from glbc.translate.desired import Desired, needs_finalizer, translate
 
@@ -78,6 +78,7 @@ class Loop:
         self._listing: set[str] = set()
         self._listed_at: dict[str, float] = {}  # when the last list of a kind ended, well or not
         self._parked: dict[ResourceKey, Refusal] = {}
+        self._taken: frozenset[ResourceKey] = frozenset()  # ours to want, somebody else's to have
         self._backoff = Backoff()
         self._publisher = Publisher(workers, clock)
         self._translated: tuple[Snapshot, Hints, Desired] | None = None
@@ -98,9 +99,12 @@ class Loop:
         self._seen_complete = self._seen_complete or snapshot.complete >= guard.NEEDED_VIEWS
         if not self._seen_complete or not self._surveyed():
             return listing
-        desired = self._desired(snapshot)
         actual = self.inventory.graph()
+        desired = self._desired(snapshot)
         full = plan(desired.graph, actual, desired.keep, self._parked)
+        if self._learn_taken(full):
+            desired = self._desired(snapshot)
+            full = plan(desired.graph, actual, desired.keep, self._parked)
         lacking = {
             snapshot.ingresses[name].ref
             for name, served in desired.served.items()
@@ -138,8 +142,8 @@ class Loop:
     def _desired(self, snapshot: Snapshot) -> Desired:
         """Translate, unless nothing that the last translation looked at has changed."""
         self._learn_names(snapshot)
-        refused = [key for key, refusal in self._parked.items() if refusal.action.op is Op.CREATE]
-        hints = self.inventory.hints(refused)
+        refused = {key for key, refusal in self._parked.items() if refusal.action.op is Op.CREATE}
+        hints = self.inventory.hints(refused | self._taken)
         before: Desired | None = None
         if self._translated is not None:
             seen, old, before = self._translated
@@ -148,6 +152,16 @@ class Loop:
         desired = translate(snapshot, hints, self.namer, self.config, before)
         self._translated = (snapshot, hints, desired)
         return desired
+
+    def _learn_taken(self, full: Plan) -> bool:
+        """Remember whose names strangers have: they count as refused. Return True if that is news."""
+        taken = frozenset(
+            blocked.key
+            for blocked in full.blocked
+            if blocked.reason in {Reason.NAME_TAKEN, Reason.NOT_OURS}
+        )
+        news, self._taken = taken != self._taken, taken
+        return news
 
     def _learn_names(self, snapshot: Snapshot) -> None:
         """Keep the front-end names of all Ingresses: a trimmed name alone proves nothing."""

@@ -74,6 +74,11 @@ MUTATIONS: Final = {
         "instance_groups_remove_instances_request_resource",
     ),
     Verb.SET_URL_MAP: Mutation("set_url_map_unary", "SetUrlMap", "url_map_reference_resource"),
+    Verb.SET_SSL_CERTIFICATES: Mutation(
+        "set_ssl_certificates_unary",
+        "SetSslCertificates",
+        "target_https_proxies_set_ssl_certificates_request_resource",
+    ),
     Verb.SET_TARGET: Mutation("set_target_unary", "SetTarget", "target_reference_resource"),
 }
 
@@ -108,7 +113,7 @@ ROWS: Final[dict[tuple[str, Where], Row]] = {
         clients="TargetHttpsProxies",
         noun="TargetHttpsProxy",
         field="target_https_proxy",
-        verbs=EDIT | {Verb.SET_URL_MAP},
+        verbs=EDIT | {Verb.SET_URL_MAP, Verb.SET_SSL_CERTIFICATES},
     ),
     (Kind.SSL_CERTIFICATE, Where.GLOBAL): Row(
         clients="SslCertificates", noun="SslCertificate", field="ssl_certificate", verbs=MAKE

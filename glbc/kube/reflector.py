@@ -17,7 +17,7 @@ import structlog
 
 from glbc.errors import ClusterError
 from glbc.kube.client import Api, ApiError, error_event
-from glbc.model.views import View
+from glbc.model.views import View, decode_hook
 
 Key = tuple[str, str]  # kind, namespace/name
 OnChange = Callable[[set[Key]], None]
@@ -100,7 +100,9 @@ class Reflector:
         self._timing = timing
         self._on_change = on_change
         self._log = structlog.get_logger().bind(kind=row.kind)
-        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(row.view)
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
+            row.view, dec_hook=decode_hook
+        )
         self._stopping = threading.Event()
         self._version = ""  # to watch from; "" means list first
         self._failures = 0  # in a row

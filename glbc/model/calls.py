@@ -21,6 +21,7 @@ class Verb(StrEnum):
     ADD_INSTANCES = "addInstances"
     REMOVE_INSTANCES = "removeInstances"
     SET_URL_MAP = "setUrlMap"
+    SET_SSL_CERTIFICATES = "setSslCertificates"
     SET_TARGET = "setTarget"
 
 

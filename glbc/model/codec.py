@@ -13,6 +13,7 @@ from glbc.model.compute import Spec
 from glbc.model.graph import Observed, Ownership
 from glbc.model.keys import Kind, Ref, ResourceKey, Scope, parse_link, refs_in
 from glbc.model.kinds import ROWS, completed
+from glbc.model.private import Private
 
 PARTIAL_LINKS: Final = frozenset(
     {
@@ -31,6 +32,8 @@ def encode(kind: str, value: Any) -> Any:
     """Return a field or a spec of a resource of `kind` as JSON values."""
 
     def link(ref: Any) -> str:
+        if isinstance(ref, Private):
+            return ref.reveal().decode()
         if not isinstance(ref, Ref):
             raise TypeError(f"cannot encode {type(ref).__name__}")
         return ref.to.partial if (kind, ref.to.kind) in PARTIAL_LINKS else ref.to.link
@@ -40,7 +43,8 @@ def encode(kind: str, value: Any) -> Any:
 
 def body_of(key: ResourceKey, spec: Spec) -> Body:
     """Return the whole body that creates `key`, without what insert does not take."""
-    later = ROWS[Kind(key.kind)].after_insert
+    row = ROWS[Kind(key.kind)]
+    later = row.after_insert | row.local
     wire = {f.name: f.encode_name for f in msgspec.structs.fields(spec)}
     fields = encode(key.kind, spec)
     return {
@@ -59,6 +63,8 @@ def decode(spec_type: type[SpecType], body: Mapping[str, Any], project: str) -> 
     def ref(wanted: type, text: Any) -> Any:
         if wanted is Ref:
             return Ref(parse_link(text, project))
+        if wanted is Private:
+            return Private(str(text).encode())
         raise NotImplementedError(wanted)
 
     return msgspec.convert(body, type=spec_type, dec_hook=ref, strict=False)

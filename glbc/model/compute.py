@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from glbc.model.keys import Ref
+from glbc.model.private import Private
 
 
 class Spec(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -105,12 +106,20 @@ class PathMatcher(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     path_rules: tuple[PathRule, ...] | UnsetType = UNSET
 
 
+class UrlRedirect(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """urlMaps.defaultUrlRedirect."""
+
+    https_redirect: bool | UnsetType = UNSET
+    redirect_response_code: str | UnsetType = UNSET  # API default MOVED_PERMANENTLY_DEFAULT
+
+
 class UrlMap(Spec, frozen=True, rename="camel", kw_only=True):
     """compute.urlMaps."""
 
     default_service: Ref | UnsetType = UNSET
     host_rules: tuple[HostRule, ...] | UnsetType = UNSET
     path_matchers: tuple[PathMatcher, ...] | UnsetType = UNSET
+    default_url_redirect: UrlRedirect | UnsetType = UNSET  # instead of a default service
 
 
 class TargetHttpProxy(Spec, frozen=True, rename="camel", kw_only=True):
@@ -120,14 +129,19 @@ class TargetHttpProxy(Spec, frozen=True, rename="camel", kw_only=True):
 
 
 class TargetHttpsProxy(Spec, frozen=True, rename="camel", kw_only=True):
-    """compute.targetHttpsProxies: seen (it refers to our URL maps), not made yet."""
+    """compute.targetHttpsProxies."""
 
     url_map: Ref | UnsetType = UNSET  # setUrlMap
-    ssl_certificates: tuple[Ref, ...] | UnsetType = UNSET  # setSslCertificates
+    ssl_certificates: tuple[Ref, ...] | UnsetType = (
+        UNSET  # setSslCertificates; 1–15, first: default
+    )
 
 
 class SslCertificate(Spec, frozen=True, rename="camel", kw_only=True):
-    """compute.sslCertificates: seen, not made yet."""
+    """compute.sslCertificates (self-managed): content is in the name, nothing changes in place."""
+
+    certificate: str | UnsetType = UNSET  # PEM chain, leaf first, at most 5
+    private_key: Private | UnsetType = UNSET  # PEM; write-only
 
 
 class ForwardingRule(Spec, frozen=True, rename="camel", kw_only=True):
@@ -137,11 +151,12 @@ class ForwardingRule(Spec, frozen=True, rename="camel", kw_only=True):
     ip_protocol: str | UnsetType = msgspec.field(name="IPProtocol", default=UNSET)  # TCP
     port_range: str | UnsetType = UNSET  # `80-80`
     target: Ref | UnsetType = UNSET  # setTarget
+    address: Ref | UnsetType = UNSET  # the address whose IP it has; ours to know, never sent
     load_balancing_scheme: str | UnsetType = UNSET  # API default EXTERNAL
 
 
 class Address(Spec, frozen=True, rename="camel", kw_only=True):
-    """compute.globalAddresses: seen, not made yet."""
+    """compute.globalAddresses."""
 
     address: str | UnsetType = UNSET  # literal IPv4
 

@@ -50,7 +50,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     spec: type[compute.Spec]
     immutable: frozenset[str] = frozenset()  # fields that no call changes
     initial: frozenset[str] = frozenset()  # our defaults: sent at creation, then anyone's
-    unordered: frozenset[str] = frozenset()  # lists compared as sets
+    unordered: frozenset[str] = frozenset()  # lists compared as sets, kept sorted
+    ordered_sets: frozenset[str] = frozenset()  # compared as sets, sent in the wanted order
+    local: frozenset[str] = frozenset()  # ours to know: never sent, read or compared
+    write_only: frozenset[str] = frozenset()  # sent, and never read back
     keyed: dict[str, Keyed] = {}
     setters: dict[str, str] = {}  # field -> the verb that sets it, where patch does not exist
     after_insert: frozenset[str] = frozenset()  # fields that insert does not take
@@ -161,16 +164,27 @@ ROWS: Final[dict[Kind, Row]] = {
         spec=compute.TargetHttpsProxy,
         initial=frozenset({"description"}),
         setters={"url_map": "setUrlMap", "ssl_certificates": "setSslCertificates"},
+        ordered_sets=frozenset({"ssl_certificates"}),
     ),
-    Kind.SSL_CERTIFICATE: Row(spec=compute.SslCertificate),
+    Kind.SSL_CERTIFICATE: Row(
+        spec=compute.SslCertificate,
+        # The name holds the content's hash: what bears the name is what is wanted.
+        initial=frozenset({"certificate", "private_key"}),
+        write_only=frozenset({"private_key"}),
+    ),
     Kind.FORWARDING_RULE: Row(
         spec=compute.ForwardingRule,
         immutable=frozenset({"ip_address", "ip_protocol", "port_range", "load_balancing_scheme"}),
         initial=frozenset({"description"}),
         setters={"target": "setTarget"},
+        local=frozenset({"address"}),
         cost="billed by the hour, and it holds an address",
     ),
-    Kind.ADDRESS: Row(spec=compute.Address, cost="billed by the hour while nothing uses it"),
+    Kind.ADDRESS: Row(
+        spec=compute.Address,
+        initial=frozenset({"address"}),  # an address is never replaced
+        cost="billed by the hour while nothing uses it",
+    ),
     Kind.FIREWALL: Row(
         spec=compute.Firewall,
         immutable=frozenset({"network"}),

@@ -5,13 +5,14 @@ Only the fields that are used are named here; the rest of an object is never bui
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from glbc.model.compute import UrlMap
 from glbc.model.finding import ObjectRef
 from glbc.model.keys import ResourceKey
+from glbc.model.private import Private
 
 
 class View(msgspec.Struct, frozen=True, rename="camel", kw_only=True, gc=False):
@@ -156,6 +157,40 @@ class Service(View, frozen=True):
     spec: ServiceSpec = ServiceSpec()
 
 
+class SecretData(View, frozen=True):
+    """data of a Secret of type kubernetes.io/tls; base64 as on the wire."""
+
+    tls_crt: str = msgspec.field(name="tls.crt", default="")
+    tls_key: Private | None = msgspec.field(name="tls.key", default=None)
+
+
+class Secret(View, frozen=True):
+    """core/v1 Secret of type kubernetes.io/tls."""
+
+    metadata: Meta
+    data: SecretData | None = None
+
+
+class RedirectToHttps(View, frozen=True):
+    """FrontendConfig spec.redirectToHttps."""
+
+    enabled: bool = False
+    response_code_name: str = ""
+
+
+class FrontendConfigSpec(View, frozen=True):
+    """FrontendConfig spec."""
+
+    redirect_to_https: RedirectToHttps | None = None
+
+
+class FrontendConfig(View, frozen=True):
+    """networking.gke.io/v1beta1 FrontendConfig."""
+
+    metadata: Meta
+    spec: FrontendConfigSpec | None = None
+
+
 class Taint(View, frozen=True):
     """spec.taints[]."""
 
@@ -208,7 +243,16 @@ VIEWS: Final[dict[str, type[View]]] = {
     "Service": Service,
     "Node": Node,
     "IngressClass": IngressClass,
+    "Secret": Secret,
+    "FrontendConfig": FrontendConfig,
 }
+
+
+def decode_hook(wanted: type, value: Any) -> Any:
+    """Build the types that JSON has not; for every decoder of views."""
+    if wanted is Private:
+        return Private(str(value).encode())
+    raise NotImplementedError(wanted)
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -226,6 +270,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     services: Mapping[str, Service] = {}
     nodes: Mapping[str, Node] = {}
     ingress_classes: Mapping[str, IngressClass] = {}
+    secrets: Mapping[str, Secret] = {}  # of type kubernetes.io/tls only
+    frontend_configs: Mapping[str, FrontendConfig] = {}
     complete: frozenset[str] = frozenset()  # kinds whose list is done and whose watch is alive
 
 
@@ -233,6 +279,11 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     """The little that translation may know of the cloud, computed from the actual graph."""
 
     url_maps: Mapping[ResourceKey, UrlMap] = {}  # the routes served now
+    http_proxies: Mapping[ResourceKey, ResourceKey] = {}  # proxy -> the URL map that it serves
+    https_proxies: Mapping[ResourceKey, tuple[ResourceKey, ...]] = {}  # -> its certificates
+    certificates: frozenset[str] = frozenset()  # names of all that there are, whoever made them
+    addresses: Mapping[str, str] = {}  # global address -> its IP
+    rules: Mapping[ResourceKey, str] = {}  # forwarding rule -> its IP
     balancing: str = ""  # the mode that live backends of our groups have; "" when there are none
     refused: frozenset[ResourceKey] = frozenset()  # resources whose CREATE is parked
     instance_tags: Mapping[str, tuple[str, ...]] = {}  # instance name -> its network tags

@@ -269,7 +269,7 @@ def _with_needs(
                 needs.add(target)
             elif not verdict and (gap := _gap(target, actual)):
                 return _blocked(action, gap[0], str(target), gap[1])
-        needs.update(_earlier_fields(action, draft))
+        needs.update(_earlier_fields(action, targets, draft))
     return msgspec.structs.replace(action, needs=frozenset(needs)) if needs else action
 
 
@@ -283,12 +283,14 @@ def _gap(target: ResourceKey, actual: Graph[Observed]) -> tuple[Reason, str] | N
     return None
 
 
-def _earlier_fields(action: Action, draft: Draft) -> Iterable[ResourceKey]:
+def _earlier_fields(
+    action: Action, targets: Iterable[ResourceKey], draft: Draft
+) -> Iterable[ResourceKey]:
     """Yield the resources whose pending change of a field has to come before this action."""
     for field, (kind, theirs) in ROWS[Kind(action.key.kind)].after.items():
         if action.op is Op.UPDATE and field not in {change.field for change in action.changes}:
             continue
-        for target in action.relies_on:
+        for target in targets:
             verdict = draft.get(target) if target.kind == kind else None
             if verdict and theirs in {change.field for change in verdict.changes}:
                 yield target

@@ -107,6 +107,10 @@ EDITS = {
     (HTTP, Verb.SET_URL_MAP): ({"urlMap": OTHER_MAP.link}, {"urlMap": OTHER_MAP.link}),
     (HTTPS, Verb.PATCH): ({"quicOverride": "ENABLE"}, {"quicOverride": "ENABLE"}),
     (HTTPS, Verb.SET_URL_MAP): ({"urlMap": OTHER_MAP.link}, {"urlMap": OTHER_MAP.link}),
+    (HTTPS, Verb.SET_SSL_CERTIFICATES): (
+        {"sslCertificates": [CERTIFICATE.link]},
+        {"sslCertificates": [CERTIFICATE.link]},
+    ),
     (RULE, Verb.PATCH): ({"allowGlobalAccess": True}, {"allowGlobalAccess": True}),
     (RULE, Verb.SET_TARGET): ({"target": OTHER_HTTP.link}, {"target": OTHER_HTTP.link}),
     (FIREWALL, Verb.PATCH): ({"targetTags": ["a"]}, {"targetTags": ["a"]}),

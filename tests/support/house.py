@@ -44,7 +44,7 @@ HTTP = {
     Verb.UPDATE: "PUT",
     Verb.DELETE: "DELETE",
 }
-IRREGULAR = {Verb.SET_URL_MAP}  # the API leaves `global/` out of these paths
+IRREGULAR = {Verb.SET_URL_MAP, Verb.SET_SSL_CERTIFICATES}  # the API leaves `global/` out of these paths
 
 
 class InProcessCloud:

@@ -256,3 +256,26 @@ def test_nothing_starts_that_relies_on_what_is_being_deleted() -> None:
     found = plan(want(CHECK, SERVICE), Graph([there(CHECK)]))
     assert [a.key for a in found.actions] == [SERVICE]
     assert frontier(found, flying) == []
+
+
+def test_a_backend_is_not_replaced_while_its_named_port_is_refused() -> None:
+    backends = (compute.Backend(group=Ref(GROUP)),)
+    old, new = (
+        compute.BackendService(port_name="port1", backends=backends, load_balancing_scheme=scheme)
+        for scheme in ("INTERNAL", "EXTERNAL")
+    )
+    ports = (compute.NamedPort(name="port1", port=1),)
+    desired = Graph([wanted(SERVICE, new), wanted(GROUP, compute.InstanceGroup(named_ports=ports))])
+    group = completed(GROUP.kind, compute.InstanceGroup())
+    actual = Graph(
+        Observed(
+            key=k, spec=completed(k.kind, spec), ownership=OWNED, refs=frozenset(refs_in(spec))
+        )
+        for k, spec in ((GROUP, group), (SERVICE, old))
+    )
+    (naming,) = [a for a in plan(desired, actual).actions if a.key == GROUP]
+    parked = {GROUP: Refusal(naming, "quota", "raise it")}
+    assert told(plan(desired, actual, parked=parked)) == {
+        GROUP.kind: "update!Refused",
+        SERVICE.kind: "delete!NeedsBlocked",
+    }
