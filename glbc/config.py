@@ -66,6 +66,7 @@ WaitSec = Annotated[int, Meta(ge=1, le=86400, description="give seconds from 1 t
 CallSec = Annotated[int, Meta(ge=1, le=3600, description="give seconds from 1 to 3600")]
 ResyncSec = Annotated[int, Meta(ge=10, le=86400, description="give seconds from 10 to 86400")]
 DebounceSec = Annotated[float, Meta(ge=0, le=60, description="give seconds from 0 to 60")]
+RedirectMode = Annotated[Literal["", "tls", "explicit"], Meta(description="give tls or explicit")]
 SchemeName = Annotated[Literal["v1", "v2"], Meta(description="give v1 or v2")]
 LogFormat = Annotated[Literal["console", "json"], Meta(description="give console or json")]
 
@@ -130,6 +131,10 @@ class Config(Section, frozen=True):
     # network tags of the firewall rule; empty: found from the nodes' instances
     new_ingress_scheme: SchemeName = "v2"
     # how a new Ingress is named; v1 for those who must go back to an old ingress-gce
+
+    https_redirect: RedirectMode = ""
+    # tls: an Ingress with a certificate redirects HTTP to HTTPS; explicit: only a FrontendConfig does, as
+    # ingress-gce; not said: tls, unless the cluster has load balancers already: then say it
 
     resync_sec: ResyncSec = 600
     # seconds, 10-86400; how often everything is listed again

@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from glbc.config import Config
 from glbc.model.calls import EventNote, IngressPatch, StatusPatch, Write
-from glbc.model.compute import ForwardingRule
+from glbc.model.compute import ForwardingRule, TargetHttpsProxy
 from glbc.model.finding import Finding, ObjectRef, Severity
 from glbc.model.graph import Graph, Observed, Ownership
 from glbc.model.keys import Kind, ResourceKey
@@ -34,6 +34,7 @@ CALLED: Mapping[str, str] = {
     # What upstream's events call a front end's parts.
     Kind.URL_MAP: "UrlMap",
     Kind.TARGET_HTTP_PROXY: "TargetProxy",
+    Kind.TARGET_HTTPS_PROXY: "TargetProxy",
     Kind.FORWARDING_RULE: "ForwardingRule",
 }
 MAX_MESSAGE = 1000  # characters; the API server refuses events over 1024
@@ -147,16 +148,10 @@ def _served(ingress: Ingress, served: Served, actual: Graph[Observed]) -> Iterat
     finalizers: tuple[str, ...] | None = None
     if needs_finalizer(ingress, served):
         finalizers = (*(meta.finalizers or ()), served.finalizer)
-    keys = served.keys
-    rule = keys.http_rule
-    wanted = {
-        annotations.URL_MAP: keys.url_map.name,
-        annotations.TARGET_PROXY: keys.http_proxy.name,
-        annotations.FORWARDING_RULE: rule.name,
-    }
     have = meta.annotations or {}
     # One patch when the whole front end is there, not one for each part of it.
-    changed = {k: v for k, v in wanted.items() if rule in actual and v != have.get(k)}
+    wanted = _annotations(served, actual)
+    changed = {k: v for k, v in wanted.items() if v != have.get(k)}
     if finalizers is not None or changed:
         yield IngressPatch(
             ingress=ingress.ref,
@@ -164,18 +159,49 @@ def _served(ingress: Ingress, served: Served, actual: Graph[Observed]) -> Iterat
             finalizers=finalizers,
             annotations=changed or None,
         )
-    live = actual.get(rule)
-    if live is not None and isinstance(live.spec, ForwardingRule):
-        address = live.spec.ip_address
-        if address is not UNSET and address and address != ingress.address:
-            yield StatusPatch(ingress=ingress.ref, addresses=(address,))
-            yield EventNote(
-                object=ingress.ref,
-                uid=meta.uid,
-                type="Normal",
-                reason="IPChanged",
-                message=f"IP is now {address}",
-            )
+    if (address := _address(served, actual)) and address != ingress.address:
+        yield StatusPatch(ingress=ingress.ref, addresses=(address,))
+        yield EventNote(
+            object=ingress.ref,
+            uid=meta.uid,
+            type="Normal",
+            reason="IPChanged",
+            message=f"IP is now {address}",
+        )
+
+
+def _annotations(served: Served, actual: Graph[Observed]) -> dict[str, str | None]:
+    """Return upstream's annotations; None for what is not there. Nothing before there is a rule."""
+    keys = served.keys
+    http, https = keys.http_rule in actual, keys.https_rule in actual
+    if not http and not https:
+        return {}
+    proxy = actual.get(keys.https_proxy)
+    certificates = ""
+    if proxy is not None and isinstance(proxy.spec, TargetHttpsProxy):
+        listed = proxy.spec.ssl_certificates
+        certificates = "" if listed is UNSET else ",".join(ref.to.name for ref in listed)
+    redirect = keys.redirect_map if keys.redirect_map in actual else None
+    return {
+        annotations.URL_MAP: keys.url_map.name,
+        annotations.TARGET_PROXY: keys.http_proxy.name if http else None,
+        annotations.FORWARDING_RULE: keys.http_rule.name if http else None,
+        annotations.HTTPS_TARGET_PROXY: keys.https_proxy.name if https else None,
+        annotations.HTTPS_FORWARDING_RULE: keys.https_rule.name if https else None,
+        annotations.REDIRECT_URL_MAP: redirect.name if redirect else None,
+        annotations.SSL_CERT: (certificates or None) if https else None,
+    }
+
+
+def _address(served: Served, actual: Graph[Observed]) -> str:
+    """Return the IP of the HTTP rule, else of the HTTPS rule, else ""."""
+    for key in (served.keys.http_rule, served.keys.https_rule):
+        live = actual.get(key)
+        if live is not None and isinstance(live.spec, ForwardingRule):
+            ip = live.spec.ip_address
+            if ip is not UNSET and ip:
+                return ip
+    return ""
 
 
 def _note_of(finding: Finding, snapshot: Snapshot) -> EventNote | None:

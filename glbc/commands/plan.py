@@ -1,12 +1,12 @@
 """`glbc plan`: what `run` would do now, in waves. Reads both sides and writes nothing."""
 
 import json
-import time
 from functools import partial
 from typing import TextIO
 
 from glbc.commands.connect import Connection
 from glbc.config import Config
+from glbc.engine.clock import SystemClock
 from glbc.engine.executor import Runner
 from glbc.engine.inventory import Inventory
 from glbc.engine.jobs import ListJob, ReadJob
@@ -21,11 +21,6 @@ from glbc.plan.simulate import rehearse
 from glbc.translate.desired import translate
 
 NOTHING_TO_DO, CHANGES = 0, 2
-
-
-class _Clock:
-    def monotonic(self) -> float:
-        return time.monotonic()
 
 
 def main(config: Config, out: TextIO, *, as_json: bool, colour: bool) -> int:
@@ -44,9 +39,9 @@ def main(config: Config, out: TextIO, *, as_json: bool, colour: bool) -> int:
             config.project,
             lambda key, spec: ownership_of(key, spec, connection.namer, known),
         )
-        _survey(inventory, Runner(connection.cloud, _Clock()))
+        _survey(inventory, Runner(connection.cloud, SystemClock()))
         hints = inventory.hints(())
-        desired = translate(snapshot, hints, connection.namer, config)
+        desired = translate(snapshot, hints, connection.namer, config, now=SystemClock().time())
         rehearsal = rehearse(
             desired.graph,
             inventory.graph(),

@@ -10,7 +10,6 @@ import queue
 import signal
 import sys
 import threading
-import time
 from types import FrameType
 from typing import Final
 
@@ -19,6 +18,7 @@ import structlog
 from glbc.commands.connect import Connection
 from glbc.config import Config
 from glbc.engine.bell import Bell
+from glbc.engine.clock import SystemClock
 from glbc.engine.executor import Runner
 from glbc.engine.loop import Loop, run
 from glbc.engine.workers import ThreadWorkers
@@ -31,14 +31,6 @@ SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 Told = signal.Signals | Exception | None
 """What ends the wait of the main thread: a signal, or how the loop ended."""
-
-
-class SystemClock:
-    """The system's monotonic clock."""
-
-    def monotonic(self) -> float:
-        """Return the system's monotonic time, in seconds."""
-        return time.monotonic()
 
 
 def main(config: Config) -> int:
@@ -69,7 +61,7 @@ def main(config: Config) -> int:
         how: Exception | None = None
         try:
             run(loop, bell, stop)
-        except Exception as bug:  # noqa: BLE001 (raised again by the main thread)
+        except Exception as bug:  # noqa: BLE001 (the main thread tells it)
             how = bug
         told.put(how)
 

@@ -22,7 +22,9 @@ from glbc.model.kinds import ROWS
 from glbc.plan.planner import Action, Op
 
 VERBS: Final = {verb.value: verb for verb in Verb}
-READ_AFTER_CREATE: Final = frozenset({Kind.FORWARDING_RULE})  # the answer holds what we need
+READ_AFTER_CREATE: Final = frozenset(
+    {Kind.FORWARDING_RULE, Kind.ADDRESS}
+)  # the answer holds what we need
 
 
 class Runner:

@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 
+from glbc.engine.hints import hints_of
 from glbc.model import codec
-from glbc.model.compute import BackendService, Spec, UrlMap
+from glbc.model.compute import Address, ForwardingRule, Spec
 from glbc.model.graph import Graph, Observed, Ownership
 from glbc.model.keys import Kind, ResourceKey
-from glbc.model.kinds import MANAGED
+from glbc.model.kinds import MANAGED, ROWS
 from glbc.model.views import Hints
 from glbc.plan.planner import Action
 from glbc.plan.simulate import done
@@ -130,34 +131,24 @@ class Inventory:
                 if key not in self._there
             )
             unreadable = [kind for kind in MANAGED if kind not in self.listed]
-            self._graph = Graph(nodes, unreadable)
+            self._graph = Graph(_with_addresses(nodes), unreadable)
         return self._graph
 
     def hints(self, refused: Iterable[ResourceKey]) -> Hints:
         """Return the little that translation may know of the cloud."""
-        url_maps: dict[ResourceKey, UrlMap] = {}
-        modes: set[str] = set()
-        groups = set(self.owned_groups())
-        for key, live in self._there.items():
-            if isinstance(live.spec, UrlMap) and live.ownership is Ownership.OWNED:
-                url_maps[key] = live.spec
-            elif isinstance(live.spec, BackendService):
-                for backend in live.spec.backends or ():
-                    if backend.group.to in groups and isinstance(backend.balancing_mode, str):
-                        modes.add(backend.balancing_mode)
-        balancing = "UTILIZATION" if "UTILIZATION" in modes else "".join(sorted(modes))
-        return Hints(
-            url_maps=url_maps,
-            balancing=balancing,
-            refused=frozenset(refused),
-            instance_tags=self._tags,
-        )
+        return hints_of(self._there.values(), refused, self._tags)
 
     def _put(self, key: ResourceKey, body: Body, began: float) -> None:
         old = self._there.get(key)
         if old is not None and old.read_at > began:
             return
-        live = codec.observed(key, body, Ownership.FOREIGN, began)
+        try:
+            live = codec.observed(key, body, Ownership.FOREIGN, began)
+        except msgspec.ValidationError:
+            # Not as the API promises: it is there, and nothing may be built on it.
+            spec = ROWS[Kind(key.kind)].spec()
+            self._there[key] = Observed(key=key, spec=spec, ownership=Ownership.UNREADABLE)
+            return
         if old is not None and "instances" not in body and key.kind == Kind.INSTANCE_GROUP:
             spec = msgspec.structs.replace(live.spec, instances=old.spec.instances)  # type: ignore[attr-defined]
             live = msgspec.structs.replace(live, spec=spec, refs=old.refs)
@@ -170,3 +161,16 @@ class Inventory:
 
     def _drop(self, key: ResourceKey) -> None:
         self._there.pop(key, None)
+
+
+def _with_addresses(nodes: list[Observed]) -> list[Observed]:
+    """Let each forwarding rule refer to the address that has its IP: the API writes the IP only."""
+    by_ip = {node.spec.address: node.key for node in nodes if isinstance(node.spec, Address)}
+    if not by_ip:
+        return nodes
+    return [
+        msgspec.structs.replace(node, refs=node.refs | {by_ip[node.spec.ip_address]})
+        if isinstance(node.spec, ForwardingRule) and node.spec.ip_address in by_ip
+        else node
+        for node in nodes
+    ]

@@ -130,6 +130,9 @@ class Loop:
             for kind, at in self._listed_at.items()
             if kind not in self._listing
         )
+        if self.turn is not None:
+            until = self.turn.desired.until
+            due.append(now + max(0.0, until - self.clock.time()))
         return max(0.0, min(due, default=now + 1.0) - now)
 
     def resync(self, kinds: Iterable[str] = ()) -> None:
@@ -145,11 +148,12 @@ class Loop:
         refused = {key for key, refusal in self._parked.items() if refusal.action.op is Op.CREATE}
         hints = self.inventory.hints(refused | self._taken)
         before: Desired | None = None
+        now = self.clock.time()
         if self._translated is not None:
             seen, old, before = self._translated
-            if seen is snapshot and _same(old, hints, before.consulted):
+            if seen is snapshot and _same(old, hints, before, now):
                 return before
-        desired = translate(snapshot, hints, self.namer, self.config, before)
+        desired = translate(snapshot, hints, self.namer, self.config, before, now=now)
         self._translated = (snapshot, hints, desired)
         return desired
 
@@ -322,13 +326,14 @@ class Loop:
         return self._publisher.tell(leaving, snapshot) or sent
 
 
-def _same(old: Hints, new: Hints, consulted: Iterable[ResourceKey]) -> bool:
+def _same(old: Hints, new: Hints, before: Desired, now: float) -> bool:
     """Tell whether two hints are alike in all that the last translation looked at."""
-    if (old.balancing, old.refused) != (new.balancing, new.refused):
-        return False
-    if old.instance_tags != new.instance_tags:
-        return False
-    return all(old.url_maps.get(key) == new.url_maps.get(key) for key in consulted)
+    return (
+        (old.balancing, old.instance_tags) == (new.balancing, new.instance_tags)
+        and old.refused == new.refused
+        and all(one.hints_hold(new, now) for one in before.read.values())
+        and all(old.url_maps.get(key) == new.url_maps.get(key) for key in before.consulted)
+    )
 
 
 def known_names(snapshot: Snapshot, namer: Namer) -> frozenset[str]:

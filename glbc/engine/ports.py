@@ -57,6 +57,10 @@ class Clock(Protocol):
         """Return seconds since an arbitrary start."""
         ...
 
+    def time(self) -> float:
+        """Return seconds since 1970-01-01T00:00:00Z."""
+        ...
+
 
 class Workers(Protocol):
     """Runs jobs elsewhere; `drain` returns the outcomes that have come since."""

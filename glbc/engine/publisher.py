@@ -1,6 +1,7 @@
 """What was published: each write once for the object as we see it, and again only if it failed."""
 
 from collections.abc import Hashable, Iterable, Iterator
+from typing import Final
 
 import structlog
 
@@ -12,6 +13,8 @@ from glbc.model.views import Snapshot
 
 log = structlog.get_logger()
 
+LASTS_SEC: Final = 1.0  # how long what a warning says must hold before it is told
+
 
 class Publisher:
     """The loop's memory of what Kubernetes was told. Owned by the loop."""
@@ -20,6 +23,7 @@ class Publisher:
         self._workers = workers
         self._clock = clock
         self._told: set[EventNote] = set()
+        self._seen: dict[EventNote, float] = {}  # warnings that wait, and since when
         self._sent: dict[Hashable, tuple[str, Write]] = {}  # slot -> resource version, write
         self._backoff = Backoff()
 
@@ -36,7 +40,7 @@ class Publisher:
             if not self._backoff.allows(slot, now):
                 continue
             if isinstance(write, EventNote):
-                if write in self._told:
+                if write in self._told or not self._lasts(write, now):
                     continue
                 self._told.add(write)
             else:
@@ -63,8 +67,19 @@ class Publisher:
                 self._told.discard(write)
 
     def due(self, now: float) -> Iterator[float]:
-        """Yield the moments at which a failed write may be tried again."""
-        return self._backoff.due(now)
+        """Yield the moments at which a failed write may be tried again, or a warning is told."""
+        yield from self._backoff.due(now)
+        yield from (seen + LASTS_SEC for seen in self._seen.values() if seen + LASTS_SEC > now)
+
+    def _lasts(self, note: EventNote, now: float) -> bool:
+        """Tell whether it is no passing state: the watches of one `kubectl apply` race each other."""
+        seen = self._seen.get(note)
+        if note.type != "Warning" or (seen is not None and seen + LASTS_SEC <= now):
+            self._seen.pop(note, None)
+            return True
+        self._seen = {n: at for n, at in self._seen.items() if at + 2 * LASTS_SEC > now}
+        self._seen.setdefault(note, now)
+        return False
 
     def _warn(self, write: Write, error: ClusterError) -> None:
         object_ = write.object if isinstance(write, EventNote) else write.ingress

@@ -35,6 +35,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     path: str  # of the collection, all namespaces
     view: type[View]
     field: str  # of Snapshot
+    field_selector: str = ""
     optional: bool = False  # a custom kind that may not be installed: 404 means there are none
     every_version: bool = False  # we patch it guarded by its version: tell also of unseen changes
 
@@ -103,6 +104,7 @@ class Reflector:
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
             row.view, dec_hook=decode_hook
         )
+        self._selected = {"fieldSelector": row.field_selector} if row.field_selector else {}
         self._stopping = threading.Event()
         self._version = ""  # to watch from; "" means list first
         self._failures = 0  # in a row
@@ -209,7 +211,7 @@ class Reflector:
         """Return the views of a whole list, what could not be read, and the list's version."""
         views: dict[str, View] = {}
         unreadable: dict[str, str] = {}
-        query = {"limit": str(self._timing.page)}
+        query = {"limit": str(self._timing.page), **self._selected}
         while True:
             try:
                 body = self._api.request("GET", self.row.path, query)
@@ -282,6 +284,7 @@ class Reflector:
         seconds = _JITTER.uniform(timing.watch_least, timing.watch_most)
         query = {
             "watch": "true",
+            **self._selected,
             "allowWatchBookmarks": "true",
             "resourceVersion": self._version,
             "timeoutSeconds": str(max(1, round(seconds))),

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from glbc.kube.client import Api
 from glbc.kube.reflector import Key, OnChange, Reflector, Row, Timing
-from glbc.model.views import Ingress, IngressClass, Node, Service, Snapshot
+from glbc.model.views import FrontendConfig, Ingress, IngressClass, Node, Secret, Service, Snapshot
 
 _NETWORKING: Final = "/apis/networking.k8s.io/v1"
 # fmt: off
@@ -20,6 +20,9 @@ KINDS: Final = (
     Row(kind="IngressClass", path=f"{_NETWORKING}/ingressclasses", view=IngressClass, field="ingress_classes"),
     Row(kind="Service", path="/api/v1/services", view=Service, field="services"),
     Row(kind="Node", path="/api/v1/nodes", view=Node, field="nodes"),
+    # Other Secrets are never in memory.
+    Row(kind="Secret", path="/api/v1/secrets", view=Secret, field="secrets", field_selector="type=kubernetes.io/tls"),
+    Row(kind="FrontendConfig", path="/apis/networking.gke.io/v1beta1/frontendconfigs", view=FrontendConfig, field="frontend_configs", optional=True),
 )
 # fmt: on
 

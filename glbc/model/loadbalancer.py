@@ -54,6 +54,15 @@ class Host(msgspec.Struct, frozen=True):
     routes: tuple[Route, ...]
 
 
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """The address of a front end."""
+
+    key: ResourceKey
+    ip: str  # literal IPv4; "" while nobody knows it
+    exists: bool  # is it reserved?
+    ours: bool  # do we reserve and release it?
+
+
 class LoadBalancer(msgspec.Struct, frozen=True, kw_only=True):
     """One front end: what is served, under which names."""
 
@@ -61,3 +70,7 @@ class LoadBalancer(msgspec.Struct, frozen=True, kw_only=True):
     names: FrontendNames
     default: ResourceKey  # backend service of whatever no route matches
     hosts: tuple[Host, ...]
+    http: bool = True
+    redirect: str | None = None  # HTTP redirects with this code, "" the API's default; None: no
+    certificates: tuple[ResourceKey, ...] = ()  # of HTTPS, the first is the default; none: no HTTPS
+    address: Address | None = None  # shared by both protocols; None: whatever the cloud gives

@@ -53,7 +53,7 @@ def diff(
     changes, riding = [], []
     for name in want.__struct_fields__:
         wanted, there = getattr(want, name), getattr(live, name)
-        if wanted == there:
+        if wanted == there or name in row.local:
             continue
         if name in row.initial:
             if there is UNSET and name in RIDING.get(kind, ()):
@@ -74,6 +74,8 @@ def merged(row: Row, name: str, wanted: Any, there: Any, near: Neighbours) -> An
     """Return the value that the field must have: `there` itself when it already holds `wanted`."""
     if name in row.keyed:
         return _merged_list(row.keyed[name], wanted, there, near)
+    if name in row.ordered_sets and there is not UNSET and set(wanted) == set(there):
+        return there
     if isinstance(wanted, msgspec.Struct) and isinstance(there, msgspec.Struct):
         return _overlaid(there, wanted, wanted.__struct_fields__)
     return wanted

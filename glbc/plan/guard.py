@@ -13,7 +13,9 @@ from glbc.model.kinds import ROWS
 from glbc.plan.diff import Change, applied
 from glbc.plan.planner import Action, Blocked, Op, Plan, Reason
 
-NEEDED_VIEWS: Final = frozenset({"Ingress", "IngressClass", "Service", "Node"})
+NEEDED_VIEWS: Final = frozenset(
+    {"Ingress", "IngressClass", "Service", "Node", "Secret", "FrontendConfig"}
+)
 """The kinds that can want something of the cloud: any of them unseen may hide a want."""
 
 

@@ -9,8 +9,8 @@ import msgspec
 from msgspec import UNSET
 
 from glbc.model.graph import Graph, Observed, Ownership, Resource
-from glbc.model.keys import ResourceKey, refs_in
-from glbc.model.kinds import completed
+from glbc.model.keys import Kind, ResourceKey, refs_in
+from glbc.model.kinds import ROWS, completed
 from glbc.plan.planner import Action, Op, Plan, Refusal, frontier, plan
 
 Guard = Callable[[Plan], Plan]
@@ -28,7 +28,8 @@ def done(action: Action, old: Observed | None) -> Observed | None:
     """Return what is there once the action is done; None after a DELETE."""
     if action.op is Op.DELETE:
         return None
-    spec = completed(action.key.kind, action.spec)
+    unreadable = dict.fromkeys(ROWS[Kind(action.key.kind)].write_only, UNSET)
+    spec = completed(action.key.kind, msgspec.structs.replace(action.spec, **unreadable))
     base = old or Observed(key=action.key, spec=spec, ownership=Ownership.OWNED)
     written = {change.field for change in action.changes} or {
         name for name in spec.__struct_fields__ if getattr(action.spec, name) is not UNSET

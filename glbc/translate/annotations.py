@@ -6,15 +6,38 @@ from glbc.model.views import Meta
 
 CLASS: Final = "kubernetes.io/ingress.class"
 ALLOW_HTTP: Final = "kubernetes.io/ingress.allow-http"
-# These ask for HTTPS, as spec.tls does; that they are there is all this version reads.
 PRE_SHARED_CERT: Final = "ingress.gcp.kubernetes.io/pre-shared-cert"
+# Another controller turns it into PRE_SHARED_CERT: here it only says that HTTPS is wanted.
 MANAGED_CERTIFICATES: Final = "networking.gke.io/managed-certificates"
+STATIC_IP: Final = "kubernetes.io/ingress.global-static-ip-name"
+REGIONAL_STATIC_IP: Final = "kubernetes.io/ingress.regional-static-ip-name"
+FRONTEND_CONFIG: Final = "networking.gke.io/v1beta1.FrontendConfig"
+# What makes more of a front end than plain HTTP at any address.
+FRONT: Final[tuple[str, ...]] = (
+    ALLOW_HTTP,
+    PRE_SHARED_CERT,
+    MANAGED_CERTIFICATES,
+    STATIC_IP,
+    REGIONAL_STATIC_IP,
+)
 
 # Written on the Ingress, as upstream does: the names of what serves it.
 URL_MAP: Final = "ingress.kubernetes.io/url-map"
 FORWARDING_RULE: Final = "ingress.kubernetes.io/forwarding-rule"
 TARGET_PROXY: Final = "ingress.kubernetes.io/target-proxy"
-WRITTEN: Final[tuple[str, ...]] = (URL_MAP, FORWARDING_RULE, TARGET_PROXY)
+HTTPS_FORWARDING_RULE: Final = "ingress.kubernetes.io/https-forwarding-rule"
+HTTPS_TARGET_PROXY: Final = "ingress.kubernetes.io/https-target-proxy"
+REDIRECT_URL_MAP: Final = "ingress.kubernetes.io/redirect-url-map"
+SSL_CERT: Final = "ingress.kubernetes.io/ssl-cert"
+WRITTEN: Final[tuple[str, ...]] = (
+    URL_MAP,
+    FORWARDING_RULE,
+    TARGET_PROXY,
+    HTTPS_FORWARDING_RULE,
+    HTTPS_TARGET_PROXY,
+    REDIRECT_URL_MAP,
+    SSL_CERT,
+)
 
 # Go's strconv.ParseBool, which upstream uses.
 TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})

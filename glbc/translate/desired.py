@@ -19,6 +19,7 @@ from glbc.translate import cluster, lower
 from glbc.translate.classes import class_finding, is_ours
 from glbc.translate.ingress import Reader, Translated, scheme_for
 from glbc.translate.reasons import Reason
+from glbc.translate.tls import FOREVER
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +41,7 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     served: Mapping[str, Served] = {}  # `namespace/name` of the Ingresses that are ours
     leaving: frozenset[str] = frozenset()  # deleted or of another class, our finalizer still on
     consulted: frozenset[ResourceKey] = frozenset()  # URL maps whose live routes were asked for
+    until: float = FOREVER  # seconds since 1970: when time alone may change it
     read: Mapping[str, Translated] = {}  # by Ingress: taken over by the next translation
     lowered: Mapping["Wanted", tuple[Resource, ...]] = {}  # by backend: likewise
 
@@ -63,7 +65,13 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 def translate(
-    snapshot: Snapshot, hints: Hints, namer: Namer, config: Config, before: Desired | None = None
+    snapshot: Snapshot,
+    hints: Hints,
+    namer: Namer,
+    config: Config,
+    before: Desired | None = None,
+    *,
+    now: float = 0.0,
 ) -> Desired:
     """Return what all Ingresses of the cluster want.
 
@@ -74,6 +82,7 @@ def translate(
         config: the settings.
         before: an earlier translation with this namer and config: what it rests on and is still
             the same is not read again. The result is the same without it, only later.
+        now: seconds since 1970, for what certificates say of their time.
     """
     before = before or Desired(graph=Graph())
     findings: list[Finding] = []
@@ -98,10 +107,23 @@ def translate(
             findings.append(_collision(claim, owners[claim.names.url_map]))
             continue
         old = before.read.get(name)
-        if old and old.names == claim.names and old.still_holds(claim.ingress, snapshot, hints):
+        if (
+            old
+            and old.names == claim.names
+            and old.still_holds(claim.ingress, snapshot, hints, now)
+        ):
             read[name] = old
         else:
-            read[name] = Reader(claim.ingress, claim.names, namer, config, hints).read(snapshot)
+            reader = Reader(
+                claim.ingress,
+                claim.names,
+                scheme=claim.scheme,
+                namer=namer,
+                config=config,
+                hints=hints,
+                now=now,
+            )
+            read[name] = reader.read(snapshot)
         if not is_valid_name(claim.names.url_map):
             continue  # no finalizer: what can never exist can never be confirmed gone
         known = before.served.get(name)
@@ -195,6 +217,7 @@ def _united(
         resources.extend(one.resources)
     return Desired(
         graph=Graph(resources),
+        until=min((one.looked_at.until for one in read.values()), default=FOREVER),
         read=read,
         lowered=lowered,
         keep=frozenset(keep),

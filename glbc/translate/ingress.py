@@ -4,8 +4,8 @@ A bad object removes a path, never an Ingress: a backend that cannot be resolved
 refused, keeps the target it has now, else it gets the default backend, and everything else ships.
 """
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -16,10 +16,12 @@ from glbc.model.graph import Resource
 from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey
 from glbc.model.loadbalancer import Backend, FrontendNames, Host, LoadBalancer, Route
 from glbc.model.views import (
+    FrontendConfig,
     Hints,
     HttpPath,
     Ingress,
     IngressBackend,
+    Secret,
     Service,
     ServicePortRef,
     Snapshot,
@@ -27,9 +29,14 @@ from glbc.model.views import (
 from glbc.naming import Namer, Scheme, is_valid_name, scheme_of
 from glbc.translate import annotations, lower
 from glbc.translate.backend import note, resolve, resolve_service
+from glbc.translate.frontend import Front, front_of
 from glbc.translate.lower import FrontEndKeys
 from glbc.translate.paths import BadPathError, paths_of
 from glbc.translate.reasons import Reason
+from glbc.translate.tls import Secured, pre_shared, secret_names, secured
+
+Name = TypeVar("Name")
+Item = TypeVar("Item")
 
 DEFAULT_FIELD: Final = "spec.defaultBackend"
 
@@ -47,14 +54,28 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
     resources: tuple[Resource, ...] = ()  # the front end
     looked_at: "LookedAt"
 
-    def still_holds(self, ingress: Ingress, snapshot: Snapshot, hints: Hints) -> bool:
+    def still_holds(self, ingress: Ingress, snapshot: Snapshot, hints: Hints, now: float) -> bool:
         """Tell whether reading the Ingress again would find the same."""
         seen = self.looked_at
         return (
             seen.ingress is ingress
             and all(snapshot.services.get(name) is found for name, found in seen.services)
+            and all(snapshot.secrets.get(name) is found for name, found in seen.secrets)
+            and all(
+                snapshot.frontend_configs.get(name) is found
+                for name, found in seen.frontend_configs
+            )
+            and self.hints_hold(hints, now)
+        )
+
+    def hints_hold(self, hints: Hints, now: float) -> bool:
+        """Tell whether what the reading knew of the cloud, and of the time, is still so."""
+        seen = self.looked_at
+        return (
+            now < seen.until
             and seen.refused == hints.refused
             and all(hints.url_maps.get(key) == live for key, live in seen.url_maps)
+            and seen.front == _front_facts(seen.ingress, seen.keys, hints)
         )
 
 
@@ -63,8 +84,13 @@ class LookedAt(msgspec.Struct, frozen=True, kw_only=True):
 
     ingress: Ingress
     services: tuple[tuple[str, Service | None], ...]
+    secrets: tuple[tuple[str, Secret | None], ...]
+    frontend_configs: tuple[tuple[str, FrontendConfig | None], ...]
     url_maps: tuple[tuple[ResourceKey, UrlMap | None], ...]
     refused: frozenset[ResourceKey]
+    front: tuple[Any, ...]  # _front_facts
+    keys: FrontEndKeys
+    until: float  # seconds since 1970: from then on time alone may change it
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -93,10 +119,20 @@ def v1_url_map(ingress: Ingress, namer: Namer, config: Config) -> ResourceKey:
 class Reader:
     """Reads one Ingress; collects what it finds on the way. Used once."""
 
-    def __init__(
-        self, ingress: Ingress, names: FrontendNames, namer: Namer, config: Config, hints: Hints
+    def __init__(  # noqa: PLR0913 (each is given by name)
+        self,
+        ingress: Ingress,
+        names: FrontendNames,
+        *,
+        scheme: Scheme,
+        namer: Namer,
+        config: Config,
+        hints: Hints,
+        now: float,
     ) -> None:
         self.ingress = ingress
+        self.scheme = scheme
+        self.now = now
         self.names = names
         self.namer = namer
         self.config = config
@@ -114,24 +150,43 @@ class Reader:
         """Return what the Ingress comes to."""
         default = self._default(snapshot)
         hosts = self._hosts(snapshot, default)
-        named, http, https = self._is_named(), self._allows_http(), self._asks_for_https()
+        named = self._is_named()
+        keys = FrontEndKeys.of(self.names, self.config)
+        tls = secured(
+            self.ingress,
+            names=self.names,
+            proxy=keys.https_proxy,
+            scheme=self.scheme,
+            snapshot=snapshot,
+            hints=self.hints,
+            namer=self.namer,
+            now=self.now,
+        )
+        front = front_of(self.ingress, keys, tls, (snapshot, self.hints), self.config)
+        for finding in (*tls.findings, *front.findings):
+            self._once(finding)
         used = [*self._spare, *([default] if default else [])]
         used.extend(target for paths in hosts.values() for target in paths.values())
-        keys = FrontEndKeys.of(self.names, self.config)
-        kept = {target.backend for target in used if target.is_last_good} | {keys.address}
+        kept = {target.backend for target in used if target.is_last_good} | tls.kept | front.kept
         balancer = None
-        if default is not None and named and http:
+        if default is not None and named and self._is_served(front, tls):
             routes = tuple(
                 Host(host, tuple(Route(path, to.backend) for path, to in paths.items()))
                 for host, paths in hosts.items()
             )
             balancer = LoadBalancer(
-                owner=self.ingress.ref, names=self.names, default=default.backend, hosts=routes
+                owner=self.ingress.ref,
+                names=self.names,
+                default=default.backend,
+                hosts=routes,
+                http=front.http,
+                redirect=front.redirect,
+                certificates=tls.certificates,
+                address=front.address,
             )
-            kept.update((keys.https_proxy, keys.https_rule) if https else ())
-            kept.update(self._redirect(keys))
         else:
             kept.update(keys.all())
+        resources = tuple(lower.frontend_resources(balancer, self.config)) if balancer else ()
         wants = dict.fromkeys(backend for target in used for backend in target.wants)
         return Translated(
             ingress=self.ingress.ref,
@@ -141,20 +196,38 @@ class Reader:
             kept=frozenset(kept) if named else frozenset(),
             consulted=frozenset(self.consulted),
             findings=tuple(self.findings),
-            resources=tuple(
-                resource
-                for resource in (
-                    lower.frontend_resources(balancer, self.config) if balancer else ()
-                )
-                if resource.key not in kept
-            ),
+            resources=tuple(r for r in (*resources, *tls.resources) if r.key not in kept)
+            if named
+            else (),
             looked_at=LookedAt(
                 ingress=self.ingress,
-                services=tuple((name, snapshot.services.get(name)) for name in self._services()),
-                url_maps=tuple((key, self.hints.url_maps.get(key)) for key in self.consulted),
+                services=_found(self._services(), snapshot.services),
+                secrets=_found(secret_names(self.ingress), snapshot.secrets),
+                frontend_configs=_found(self._frontend_configs(), snapshot.frontend_configs),
+                url_maps=_found(self.consulted, self.hints.url_maps),
                 refused=self.hints.refused,
+                front=_front_facts(self.ingress, keys, self.hints),
+                keys=keys,
+                until=tls.until,
             ),
         )
+
+    def _is_served(self, front: Front, tls: Secured) -> bool:
+        """Tell whether any protocol is left; if not, what exists is kept."""
+        if front.http or tls.certificates:
+            return True
+        self._find(
+            Reason.HTTP_NOT_ALLOWED,
+            f"metadata.annotations[{annotations.ALLOW_HTTP}]",
+            "HTTP is switched off and there is no certificate for HTTPS: no front end is made",
+            "add a certificate in spec.tls, or take the annotation out",
+            Severity.ERROR,
+        )
+        return False
+
+    def _frontend_configs(self) -> list[str]:
+        name = annotations.text(self.ingress.metadata, annotations.FRONTEND_CONFIG)
+        return [f"{self.ingress.metadata.namespace}/{name}"] if name else []
 
     def _services(self) -> set[str]:
         """Return every Service that the Ingress names, and the system's default."""
@@ -165,15 +238,6 @@ class Reader:
         named = [spec.default_backend, *(path.backend for path in paths)]
         own = {f"{namespace}/{b.service.name}" for b in named if b and b.service}
         return own | {self.config.default_backend_service}
-
-    def _redirect(self, keys: FrontEndKeys) -> Iterator[ResourceKey]:
-        """Yield what is left as it is where upstream redirects HTTP to HTTPS: we do not, so far."""
-        if keys.redirect_map is None:
-            return
-        self.consulted.add(keys.redirect_map)
-        if keys.redirect_map in self.hints.url_maps:
-            yield keys.redirect_map
-            yield keys.http_proxy
 
     def _is_named(self) -> bool:
         if is_valid_name(self.names.url_map):
@@ -186,35 +250,6 @@ class Reader:
             Severity.ERROR,
         )
         return False
-
-    def _allows_http(self) -> bool:
-        key = annotations.ALLOW_HTTP
-        if annotations.flag(self.ingress.metadata, key, default=True):
-            return True
-        self._find(
-            Reason.HTTP_NOT_ALLOWED,
-            f"metadata.annotations[{key}]",
-            "HTTP is switched off and HTTPS is not served by this version: no front end is made",
-            "take the annotation out, or wait for HTTPS",
-            Severity.ERROR,
-        )
-        return False
-
-    def _asks_for_https(self) -> bool:
-        fields = ["spec.tls"] if self.ingress.spec.tls else []
-        fields.extend(
-            f"metadata.annotations[{key}]"
-            for key in (annotations.PRE_SHARED_CERT, annotations.MANAGED_CERTIFICATES)
-            if annotations.text(self.ingress.metadata, key)
-        )
-        for field in fields[:1]:
-            self._find(
-                Reason.TLS_NOT_SERVED,
-                field,
-                "HTTPS is not served by this version; an HTTPS front end that exists is left as it is",
-                "do not point users of HTTPS at the address yet",
-            )
-        return bool(fields)
 
     def _default(self, snapshot: Snapshot) -> Target | None:
         """Return where whatever no route matches leads: asked for, last good, or the system's."""
@@ -376,3 +411,27 @@ class Reader:
     def _once(self, finding: Finding) -> None:
         if finding not in self.findings:
             self.findings.append(finding)
+
+
+def _front_facts(ingress: Ingress, keys: FrontEndKeys, hints: Hints) -> tuple[Any, ...]:
+    """Return what the front end's translation may know of the cloud; nothing for plain HTTP."""
+    meta, spec = ingress.metadata, ingress.spec
+    asked = [annotations.text(meta, key) for key in annotations.FRONT]
+    if not spec.tls and not any(asked):
+        return ()
+    static = annotations.text(meta, annotations.STATIC_IP)
+    return (
+        hints.http_proxies.get(keys.http_proxy),
+        hints.https_proxies.get(keys.https_proxy),
+        hints.rules.get(keys.http_rule),
+        hints.rules.get(keys.https_rule),
+        hints.addresses.get(keys.address.name),
+        hints.addresses.get(static) if static else None,
+        tuple(name in hints.certificates for name in pre_shared(ingress)),
+    )
+
+
+def _found(
+    names: Iterable[Name], views: Mapping[Name, Item]
+) -> tuple[tuple[Name, Item | None], ...]:
+    return tuple((name, views.get(name)) for name in names)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 import msgspec
+from msgspec import UNSET
 
 from glbc.config import Config
 from glbc.model import compute
@@ -129,7 +130,7 @@ class FrontEndKeys(msgspec.Struct, frozen=True):
 
 
 def frontend_resources(balancer: LoadBalancer, config: Config) -> Iterator[Resource]:
-    """Yield the URL map, the proxy and the forwarding rule of one front end."""
+    """Yield the URL map, and for each protocol the proxy and the forwarding rule."""
     keys = FrontEndKeys.of(balancer.names, config)
     owner, default = balancer.owner, Ref(balancer.default)
     rules = f"{owner} spec.rules"
@@ -161,20 +162,66 @@ def frontend_resources(balancer: LoadBalancer, config: Config) -> Iterator[Resou
         },
         wanted_by=(owner,),
     )
-    yield wanted(
-        keys.http_proxy,
-        compute.TargetHttpProxy(description=frontend_description(owner), url_map=Ref(keys.url_map)),
-        origin={"url_map": str(owner)},
-        wanted_by=(owner,),
-    )
-    yield wanted(
-        keys.http_rule,
+    if balancer.address is not None and balancer.address.ours:
+        ip = balancer.address.ip
+        yield wanted(
+            balancer.address.key,
+            compute.Address(address=ip or UNSET),
+            origin={"address": str(owner)} if ip else {},
+            wanted_by=(owner,),
+        )
+    served = keys.url_map
+    if balancer.redirect is not None and keys.redirect_map is not None:
+        served = keys.redirect_map
+        yield wanted(
+            served,
+            compute.UrlMap(
+                default_url_redirect=compute.UrlRedirect(
+                    https_redirect=True, redirect_response_code=balancer.redirect or UNSET
+                )
+            ),
+            origin={"default_url_redirect": str(owner)},
+            wanted_by=(owner,),
+        )
+    described = frontend_description(owner)
+    if balancer.http:
+        yield wanted(
+            keys.http_proxy,
+            compute.TargetHttpProxy(description=described, url_map=Ref(served)),
+            origin={"url_map": str(owner)},
+            wanted_by=(owner,),
+        )
+        yield _rule(keys.http_rule, keys.http_proxy, "80-80", balancer)
+    if balancer.certificates:
+        yield wanted(
+            keys.https_proxy,
+            compute.TargetHttpsProxy(
+                description=described,
+                url_map=Ref(keys.url_map),
+                ssl_certificates=tuple(Ref(key) for key in balancer.certificates),
+            ),
+            origin={"url_map": str(owner), "ssl_certificates": f"{owner} spec.tls"},
+            wanted_by=(owner,),
+        )
+        yield _rule(keys.https_rule, keys.https_proxy, "443-443", balancer)
+
+
+def _rule(key: ResourceKey, proxy: ResourceKey, ports: str, balancer: LoadBalancer) -> Resource:
+    owner, address = balancer.owner, balancer.address
+    return wanted(
+        key,
         compute.ForwardingRule(
             description=frontend_description(owner),
+            ip_address=(address.ip or UNSET) if address else UNSET,
             ip_protocol="TCP",
-            port_range="80-80",
-            target=Ref(keys.http_proxy),
+            port_range=ports,
+            target=Ref(proxy),
+            address=Ref(address.key) if address else UNSET,
         ),
-        origin={"target": str(owner), "port_range": str(owner)},
+        origin={
+            "target": str(owner),
+            "port_range": str(owner),
+            **({"ip_address": str(address.key)} if address and address.ip else {}),
+        },
         wanted_by=(owner,),
     )

@@ -16,10 +16,14 @@ class Reason(StrEnum):
 
     BACKEND_NOT_A_SERVICE = "BackendNotAService"
     BACKEND_REFUSED = "BackendRefused"
+    BAD_CERTIFICATE = "BadCertificate"
     BAD_PATH = "BadPath"
+    BAD_REDIRECT = "BadRedirect"
+    CERTIFICATE_NOT_FOUND = "CertificateNotFound"
     CLASS_NOT_SERVED = "ClassNotServed"
     DUPLICATE_HOST = "DuplicateHost"
     DUPLICATE_PATH = "DuplicatePath"
+    FRONTEND_CONFIG_NOT_FOUND = "FrontendConfigNotFound"
     HTTP_NOT_ALLOWED = "HttpNotAllowed"
     INGRESS_CLASS_NOT_FOUND = "IngressClassNotFound"
     INVALID_NAME = "InvalidName"
@@ -27,9 +31,11 @@ class Reason(StrEnum):
     NO_NODE_PORT = "NoNodePort"
     NO_NODE_TAGS = "NoNodeTags"
     NODE_WITHOUT_ZONE = "NodeWithoutZone"
+    REDIRECT_UNSUPPORTED = "RedirectUnsupported"
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 (a reason code)
     SERVICE_NOT_FOUND = "ServiceNotFound"
     SERVICE_PORT_NOT_FOUND = "ServicePortNotFound"
-    TLS_NOT_SERVED = "TlsNotServed"
+    STATIC_ADDRESS_NOT_USABLE = "StaticAddressNotUsable"
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -53,9 +59,25 @@ FINDINGS: Final = (
         "Do what the event `Refused` says, for example raise a quota.",
     ),
     Row(
+        Reason.BAD_CERTIFICATE,
+        "The certificate or the key of a Secret cannot be used: the message says which, and why. "
+        "What serves HTTPS now goes on.",
+        "Mend the Secret.",
+    ),
+    Row(
         Reason.BAD_PATH,
         "A path is not one that its path type or a URL map allows. It is left out; the others ship.",
         "Begin it with `/`; a `*` may only stand last, after a `/`, in `ImplementationSpecific`.",
+    ),
+    Row(
+        Reason.BAD_REDIRECT,
+        "The response code of a FrontendConfig does not exist; 301 is used.",
+        "Use one that the message names.",
+    ),
+    Row(
+        Reason.CERTIFICATE_NOT_FOUND,
+        "A pre-shared certificate that the Ingress names is not in the project. It is left out.",
+        "Create it, or take its name out of the annotation.",
     ),
     Row(
         Reason.CLASS_NOT_SERVED,
@@ -73,10 +95,15 @@ FINDINGS: Final = (
         "Keep one of them.",
     ),
     Row(
+        Reason.FRONTEND_CONFIG_NOT_FOUND,
+        "The FrontendConfig that the Ingress names does not exist. A redirect stays as it is.",
+        "Create it in the Ingress's namespace, or take the annotation out.",
+    ),
+    Row(
         Reason.HTTP_NOT_ALLOWED,
-        "The Ingress switches HTTP off, and this version does not serve HTTPS. Nothing is made; "
+        "The Ingress switches HTTP off, and there is no certificate for HTTPS. Nothing is made; "
         "what exists is left as it is.",
-        "Take the annotation `kubernetes.io/ingress.allow-http` out, or wait for HTTPS.",
+        "Add a certificate, or take the annotation `kubernetes.io/ingress.allow-http` out.",
     ),
     Row(
         Reason.INGRESS_CLASS_NOT_FOUND,
@@ -112,6 +139,17 @@ FINDINGS: Final = (
         "Set its provider ID, or the label `topology.kubernetes.io/zone`.",
     ),
     Row(
+        Reason.REDIRECT_UNSUPPORTED,
+        "An Ingress with v1 names has no redirect map: HTTP is served, not redirected.",
+        "Make the Ingress anew to get v2 names.",
+    ),
+    Row(
+        Reason.SECRET_NOT_FOUND,
+        "`spec.tls` names a Secret that does not exist, or that is not of type `kubernetes.io/tls`. "
+        "What serves HTTPS now goes on.",
+        "Create the Secret in the Ingress's namespace.",
+    ),
+    Row(
         Reason.SERVICE_NOT_FOUND,
         "A backend names a Service that does not exist. What served before keeps serving, else the "
         "default backend does.",
@@ -123,10 +161,10 @@ FINDINGS: Final = (
         "Name one of the Service's ports, by name or by number.",
     ),
     Row(
-        Reason.TLS_NOT_SERVED,
-        "The Ingress asks for HTTPS, which this version does not serve. An HTTPS front end that "
-        "exists is left as it is.",
-        "Do not point users of HTTPS at the address yet.",
+        Reason.STATIC_ADDRESS_NOT_USABLE,
+        "The address that the Ingress names does not exist, or is regional. No other address is used "
+        "instead: a new front end waits for it, one that serves is left as it is.",
+        "Reserve a global address of that name.",
     ),
 )
 

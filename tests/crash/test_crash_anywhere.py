@@ -7,6 +7,7 @@ import pytest
 
 from fakes.build import ingress, service
 from glbc.model.calls import Write
+from tests.support import pki
 from tests.support.house import House
 
 BEFORE = ingress("shop/web", {"a.example.com": [("/", "front:80")]}, default="dflt:80")
@@ -38,6 +39,15 @@ def lose_a_node(house: House) -> None:
     house.kube.delete("Node", "node-2")
 
 
+def add_tls(house: House) -> None:
+    secured = {**BEFORE, "spec": {**BEFORE["spec"], "tls": [{"secretName": "tls"}]}}
+    house.apply(pki.secret("shop/tls", *pki.pair("a.example.com")), secured)
+
+
+def rotate(house: House) -> None:
+    house.apply(pki.secret("shop/tls", *pki.pair("a.example.com", 2)))
+
+
 def delete_one(house: House) -> None:
     house.kube.delete("Ingress", "shop/web")
 
@@ -51,6 +61,8 @@ STORY: tuple[Callable[[House], None], ...] = (
     edit,
     drop_service,
     lose_a_node,
+    add_tls,
+    rotate,
     delete_one,
     delete_all,
 )

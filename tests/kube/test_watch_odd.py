@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from glbc.kube.reflector import Row
-from glbc.kube.watch import Reflectors
+from glbc.kube.watch import KINDS, Reflectors
 from glbc.model.views import IngressClass
 from tests.kube.scripted import Answer, serving
 from tests.kube.support import (
@@ -309,7 +309,7 @@ def test_stopping_is_prompt_while_the_server_is_silent(tmp_path):
     with serving(script) as (url, asked):
         reflectors = Reflectors(api(tmp_path, url), timing=QUICK)
         reflectors.start()
-        eventually(lambda: len(asked) == 4, "every thread waits for its list")
+        eventually(lambda: len(asked) == len(KINDS), "every thread waits for its list")
         assert reflectors.alive()
         before = time.monotonic()
         reflectors.stop()

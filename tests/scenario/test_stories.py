@@ -8,6 +8,7 @@ import pytest
 from fakes.build import ingress, ingress_class, service
 from fakes.gce import Error, FailedOperation, LoseAnswer
 from fakes.gce import Request as GceRequest
+from glbc.model.views import VIEWS
 from tests.support.house import PROJECT, House
 
 UID = "16f2a1b3c4d5e6f7"
@@ -504,19 +505,19 @@ class TestView:
 
     def test_nothing_is_deleted_while_a_kind_is_not_seen(self) -> None:
         house = shop()
-        house.cluster.complete = frozenset({"Ingress", "Service", "IngressClass"})
+        house.cluster.complete = frozenset(VIEWS) - {"Node"}
         house.kube.delete("Ingress", "shop/web")
         house.kube.delete("Node", "node-2")
         house.settle()
         assert wrote(house) == []
         assert house.ingress("shop/web") is not None
-        house.cluster.complete = frozenset({"Ingress", "Service", "IngressClass", "Node"})
+        house.cluster.complete = frozenset(VIEWS)
         house.settle()
         assert house.ours() == {}
 
     def test_what_is_added_ships_while_a_kind_is_not_seen(self) -> None:
         house = shop()
-        house.cluster.complete = frozenset({"Ingress", "Service", "IngressClass"})
+        house.cluster.complete = frozenset(VIEWS) - {"Node"}
         house.apply(ingress("shop/more", default="dflt:80"))
         house.settle()
         assert house.address("shop/more")

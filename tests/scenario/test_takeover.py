@@ -11,7 +11,10 @@ import pytest
 
 from fakes.build import ingress, service
 from fakes.gce import Request
-from tests.support.house import PROJECT, House
+from glbc.naming import Scheme
+from tests.scenario.test_tls import install_frontend_config
+from tests.support import pki
+from tests.support.house import NAMER, PROJECT, House
 
 UID = "16f2a1b3c4d5e6f7"
 LINK = f"https://www.googleapis.com/compute/v1/projects/{PROJECT}"
@@ -153,8 +156,8 @@ def converge(house: House, scheme: str) -> None:
     )
 
 
-def a_cluster_of_ingress_gce(scheme: str, *, finalizer: bool = True) -> House:
-    house = House()
+def a_cluster_of_ingress_gce(scheme: str, *, finalizer: bool = True, **settings: Any) -> House:
+    house = House(**settings)
     converge(house, scheme)
     url_map, proxy, rule = NAMES[scheme]
     address = house.body("forwardingRules", rule)["IPAddress"]
@@ -253,18 +256,67 @@ def test_what_was_taken_over_goes_with_its_ingress(scheme: str) -> None:
     assert house.ingress("shop/web") is None
 
 
-def test_a_redirect_of_ingress_gce_stays() -> None:
-    house = a_cluster_of_ingress_gce("v2")
-    redirect = V2["um"].replace("um", "rm", 1)
-    wanted = {"httpsRedirect": True, "redirectResponseCode": "FOUND"}
-    send(house, "POST", "global/urlMaps", {"name": redirect, "defaultUrlRedirect": wanted})
-    repoint = {"urlMap": f"global/urlMaps/{redirect}"}
-    send(house, "POST", f"targetHttpProxies/{V2['tp']}/setUrlMap", repoint)
+@pytest.mark.parametrize("redirects", [True, False], ids=["with redirect", "without redirect"])
+def test_https_of_ingress_gce_is_taken_over_without_a_write(redirects: bool) -> None:
+    house = a_cluster_of_ingress_gce("v2", https_redirect="explicit")
+    crt, key = pki.pair("a.example.com")
+    tail = V2["um"].removeprefix("k8s2-um-")
+    described = '{"kubernetes.io/ingress-name": "shop/web"}'
+    ip = house.body("forwardingRules", V2["fr"])["IPAddress"]
+    send(house, "POST", "global/addresses", {"name": V2["fr"], "address": ip})
+    name = NAMER.certificate(Scheme.V2, "shop", "web", crt)
+    body = {"name": name, "certificate": crt.decode(), "privateKey": key.decode()}
+    send(house, "POST", "global/sslCertificates", body)
+    proxy = {
+        "name": f"k8s2-ts-{tail}",
+        "description": described,
+        "urlMap": f"global/urlMaps/{V2['um']}",
+        "sslCertificates": [f"{LINK}/global/sslCertificates/{name}"],
+    }
+    send(house, "POST", "global/targetHttpsProxies", proxy)
+    rule = {
+        "name": f"k8s2-fs-{tail}",
+        "description": described,
+        "IPAddress": ip,
+        "IPProtocol": "TCP",
+        "portRange": "443-443",
+        "target": f"{LINK}/global/targetHttpsProxies/k8s2-ts-{tail}",
+    }
+    send(house, "POST", "global/forwardingRules", rule)
+    annotations = {
+        "ingress.kubernetes.io/https-target-proxy": f"k8s2-ts-{tail}",
+        "ingress.kubernetes.io/https-forwarding-rule": f"k8s2-fs-{tail}",
+        "ingress.kubernetes.io/ssl-cert": name,
+        "ingress.kubernetes.io/static-ip": V2["fr"],
+    }
+    taken = house.ingress("shop/web")
+    assert taken is not None
+    if redirects:
+        wanted = {"httpsRedirect": True, "redirectResponseCode": "FOUND"}
+        send(
+            house,
+            "POST",
+            "global/urlMaps",
+            {"name": f"k8s2-rm-{tail}", "defaultUrlRedirect": wanted},
+        )
+        repoint = {"urlMap": f"global/urlMaps/k8s2-rm-{tail}"}
+        send(house, "POST", f"targetHttpProxies/{V2['tp']}/setUrlMap", repoint)
+        annotations["ingress.kubernetes.io/redirect-url-map"] = f"k8s2-rm-{tail}"
+        annotations["networking.gke.io/v1beta1.FrontendConfig"] = "front"
+        install_frontend_config(house)
+        spec = {"redirectToHttps": {"enabled": True, "responseCodeName": "FOUND"}}
+        meta = {"namespace": "shop", "name": "front"}
+        version = "networking.gke.io/v1beta1"
+        house.apply(
+            {"apiVersion": version, "kind": "FrontendConfig", "metadata": meta, "spec": spec}
+        )
+    taken["metadata"]["annotations"] |= annotations
+    taken["spec"]["tls"] = [{"secretName": "tls"}]
+    house.apply(pki.secret("shop/tls", crt, key), taken)
+    version = house.kube.resource_version
     house.settle()
     assert house.cloud.writes == []
-    house.kube.delete("Ingress", "shop/web")
-    house.settle()
-    assert house.ours() == {}
+    assert house.kube.resource_version == version
 
 
 def test_a_name_that_two_ask_for_does_not_hold_the_finalizer_of_the_other() -> None:

@@ -14,6 +14,7 @@ from fakes.clock import VirtualClock
 from fakes.gce import AnswerLostError
 from fakes.gce import Request as GceRequest
 from fakes.gce import World as GceWorld
+from fakes.kube import ApiError as KubeApiError
 from fakes.kube import Request as KubeRequest
 from fakes.kube import World as KubeWorld
 from glbc.config import Config
@@ -25,7 +26,7 @@ from glbc.kube.client import ApiError
 from glbc.kube.writer import Writer
 from glbc.model.calls import Call, Verb, Write
 from glbc.model.keys import ResourceKey
-from glbc.model.views import VIEWS, Snapshot
+from glbc.model.views import VIEWS, Snapshot, decode_hook
 from glbc.naming import Namer
 
 PROJECT = "demo"
@@ -33,6 +34,8 @@ CLUSTER_UID = "16f2a1b3c4d5e6f7"
 KUBE_SYSTEM_UID = "6d1f3c1e-7a55-4a3f-9d0a-2f4c7f0b9a11"
 NAMER = Namer(CLUSTER_UID, KUBE_SYSTEM_UID)
 GROUPS = {
+    "frontend_configs": "FrontendConfig",
+    "secrets": "Secret",
     "ingresses": "Ingress",
     "services": "Service",
     "nodes": "Node",
@@ -44,7 +47,10 @@ HTTP = {
     Verb.UPDATE: "PUT",
     Verb.DELETE: "DELETE",
 }
-IRREGULAR = {Verb.SET_URL_MAP, Verb.SET_SSL_CERTIFICATES}  # the API leaves `global/` out of these paths
+IRREGULAR = {
+    Verb.SET_URL_MAP,
+    Verb.SET_SSL_CERTIFICATES,
+}  # the API leaves `global/` out of these paths
 
 
 class InProcessCloud:
@@ -167,10 +173,18 @@ class InProcessCluster:
             views = {}
             for field, kind in GROUPS.items():
                 views[field] = {
-                    _name(obj): msgspec.convert(obj, VIEWS[kind]) for obj in self.world.list(kind)
+                    _name(obj): msgspec.convert(obj, VIEWS[kind], dec_hook=decode_hook)
+                    for obj in self._listed(kind)
+                    if kind != "Secret" or obj.get("type") == "kubernetes.io/tls"
                 }
             self._cached = (version, Snapshot(**views, complete=self.complete))
         return self._cached[1]
+
+    def _listed(self, kind: str) -> list[dict[str, Any]]:
+        try:
+            return list(self.world.list(kind))
+        except (KubeApiError, KeyError):
+            return []  # a custom kind that is not installed
 
     def write(self, write: Write) -> None:
         if self.broken:

@@ -1,0 +1,70 @@
+"""From the actual graph to the little that translation may know of it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from glbc.model.compute import (
+    Address,
+    BackendService,
+    ForwardingRule,
+    SslCertificate,
+    TargetHttpProxy,
+    TargetHttpsProxy,
+    UrlMap,
+)
+from glbc.model.graph import Observed, Ownership
+from glbc.model.keys import Kind, Ref, ResourceKey
+from glbc.model.views import Hints
+
+
+def hints_of(
+    nodes: Iterable[Observed],
+    refused: Iterable[ResourceKey],
+    instance_tags: Mapping[str, tuple[str, ...]],
+) -> Hints:
+    """Return the hints of what was observed.
+
+    Args:
+        nodes: everything that was observed.
+        refused: what the cloud refuses to make.
+        instance_tags: instance name -> its network tags.
+    """
+    nodes = list(nodes)
+    groups = {
+        node.key
+        for node in nodes
+        if node.key.kind == Kind.INSTANCE_GROUP and node.ownership is Ownership.OWNED
+    }
+    facts: dict[str, dict[Any, Any]] = {
+        "url_maps": {},
+        "http_proxies": {},
+        "https_proxies": {},
+        "addresses": {},
+        "rules": {},
+    }
+    certificates: set[str] = set()
+    modes: set[Any] = set()
+    for node in nodes:
+        match node.spec:
+            case UrlMap() if node.ownership is Ownership.OWNED:
+                facts["url_maps"][node.key] = node.spec
+            case BackendService(backends=tuple() as backends):
+                modes.update(b.balancing_mode for b in backends if b.group.to in groups)
+            case TargetHttpProxy(url_map=Ref() as served):
+                facts["http_proxies"][node.key] = served.to
+            case TargetHttpsProxy(ssl_certificates=tuple() as listed):
+                facts["https_proxies"][node.key] = tuple(ref.to for ref in listed)
+            case SslCertificate():
+                certificates.add(node.key.name)
+            case Address(address=str() as ip):
+                facts["addresses"][node.key.name] = ip
+            case ForwardingRule(ip_address=str() as ip):
+                facts["rules"][node.key] = ip
+    known = {mode for mode in modes if isinstance(mode, str)}
+    return Hints(
+        **facts,
+        certificates=frozenset(certificates),
+        balancing="UTILIZATION" if "UTILIZATION" in known else "".join(sorted(known)),
+        refused=frozenset(refused),
+        instance_tags=instance_tags,
+    )

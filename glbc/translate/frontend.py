@@ -1,0 +1,176 @@
+"""Which protocols a front end speaks, at which address, and whether HTTP redirects."""
+
+from typing import Final
+
+import msgspec
+
+from glbc.config import Config
+from glbc.model.finding import Finding, Severity
+from glbc.model.keys import GLOBAL, Kind, ResourceKey
+from glbc.model.loadbalancer import Address
+from glbc.model.views import Hints, Ingress, Snapshot
+from glbc.translate import annotations
+from glbc.translate.lower import FrontEndKeys
+from glbc.translate.reasons import Reason
+from glbc.translate.tls import Secured
+
+# What the API takes as redirectResponseCode of urlMaps.defaultUrlRedirect.
+CODES: Final = frozenset(
+    {
+        "MOVED_PERMANENTLY_DEFAULT",
+        "FOUND",
+        "SEE_OTHER",
+        "TEMPORARY_REDIRECT",
+        "PERMANENT_REDIRECT",
+    }
+)
+
+
+class Front(msgspec.Struct, frozen=True, kw_only=True):
+    """What is served, and how."""
+
+    http: bool = True
+    redirect: str | None = None  # response code, "" for the API's default; None: no redirect
+    address: Address | None = None  # None: whatever the cloud gives
+    kept: frozenset[ResourceKey] = frozenset()  # parts that are left as they are
+    findings: tuple[Finding, ...] = ()
+
+
+def front_of(
+    ingress: Ingress,
+    keys: FrontEndKeys,
+    secured: Secured,
+    world: tuple[Snapshot, Hints],
+    config: Config,
+) -> Front:
+    """Return how an Ingress is served in front of its URL map.
+
+    HTTP is served unless the annotation says no. HTTPS is served as soon as there is a certificate.
+    With both, they share one address, which is reserved (as upstream does), unless the user names
+    a static one. A named address that does not exist is never replaced by another.
+    """
+    snapshot, hints = world
+    http = annotations.flag(ingress.metadata, annotations.ALLOW_HTTP, default=True)
+    findings: list[Finding] = []
+    kept: set[ResourceKey] = {keys.address}
+    if secured.asked and not secured.certificates:
+        # Nothing to serve HTTPS with: what serves it, if anything does, is left alone.
+        kept |= {keys.https_proxy, keys.https_rule}
+    both = http and bool(secured.certificates)
+    redirect = _redirect(ingress, keys, (snapshot, hints), config, findings) if both else None
+    address = _static(ingress, keys, hints, findings)
+    if address is None and both:
+        address = _shared(keys, hints)
+        kept.discard(keys.address)
+    if address is not None and not address.exists and not address.ours:
+        kept |= {keys.http_rule, keys.https_rule}
+    return Front(
+        http=http,
+        redirect=redirect,
+        address=address,
+        kept=frozenset(kept),
+        findings=tuple(findings),
+    )
+
+
+def _shared(keys: FrontEndKeys, hints: Hints) -> Address:
+    """Return the managed address: it has the IP of a rule that serves already, if there is one."""
+    live = hints.rules.get(keys.http_rule) or hints.rules.get(keys.https_rule) or ""
+    reserved = hints.addresses.get(keys.address.name, "")
+    return Address(key=keys.address, ip=reserved or live, exists=bool(reserved), ours=True)
+
+
+def _static(
+    ingress: Ingress, keys: FrontEndKeys, hints: Hints, findings: list[Finding]
+) -> Address | None:
+    """Return the address that the user names, or None. Says so where it cannot be used."""
+    name = annotations.text(ingress.metadata, annotations.STATIC_IP)
+    regional = annotations.text(ingress.metadata, annotations.REGIONAL_STATIC_IP)
+    if not name and not regional:
+        return None
+    key = ResourceKey(keys.address.project, Kind.ADDRESS, GLOBAL, name or regional)
+    ip = hints.addresses.get(name, "")
+    if regional:
+        findings.append(
+            Finding(
+                ingress.ref,
+                Reason.STATIC_ADDRESS_NOT_USABLE,
+                f"metadata.annotations[{annotations.REGIONAL_STATIC_IP}]",
+                f"address {regional} is regional, and this load balancer is global; "
+                "no address is used instead",
+                f"reserve a global address and name it in {annotations.STATIC_IP}",
+                Severity.ERROR,
+            )
+        )
+        return Address(key=key, ip="", exists=False, ours=False)
+    if not ip:
+        findings.append(
+            Finding(
+                ingress.ref,
+                Reason.STATIC_ADDRESS_NOT_USABLE,
+                f"metadata.annotations[{annotations.STATIC_IP}]",
+                f"there is no global address {name}; no other one is used instead",
+                f"gcloud compute addresses create {name} --global",
+                Severity.ERROR,
+            )
+        )
+    return Address(key=key, ip=ip, exists=bool(ip), ours=False)
+
+
+def _redirect(
+    ingress: Ingress,
+    keys: FrontEndKeys,
+    world: tuple[Snapshot, Hints],
+    config: Config,
+    findings: list[Finding],
+) -> str | None:
+    """Return the response code of the redirect to HTTPS, or None.
+
+    A FrontendConfig decides where it says something; else the configuration does. One that does not
+    exist leaves things as they are.
+    """
+    snapshot, hints = world
+    name = annotations.text(ingress.metadata, annotations.FRONTEND_CONFIG)
+    field = f"metadata.annotations[{annotations.FRONTEND_CONFIG}]"
+    code: str | None = None if config.https_redirect == "explicit" else ""
+    if name:
+        found = snapshot.frontend_configs.get(f"{ingress.metadata.namespace}/{name}")
+        if found is None:
+            problem = f"there is no FrontendConfig {ingress.metadata.namespace}/{name}"
+            findings.append(
+                Finding(
+                    ingress.ref,
+                    Reason.FRONTEND_CONFIG_NOT_FOUND,
+                    field,
+                    f"{problem}; a redirect stays as it is",
+                    "create it, or take the annotation out",
+                )
+            )
+            live = hints.http_proxies.get(keys.http_proxy)
+            if live is not None:
+                code = "" if live == keys.redirect_map else None
+        elif found.spec is not None and found.spec.redirect_to_https is not None:
+            said = found.spec.redirect_to_https
+            code = said.response_code_name if said.enabled else None
+            if code and code not in CODES:
+                problem = f"FrontendConfig {name}: response code {code} does not exist"
+                hint = f"use one of {', '.join(sorted(CODES))}"
+                findings.append(
+                    Finding(
+                        ingress.ref, Reason.BAD_REDIRECT, field, f"{problem}; 301 is used", hint
+                    )
+                )
+                code = ""
+    if code is not None and keys.redirect_map is None:
+        findings.append(
+            Finding(
+                ingress.ref,
+                Reason.REDIRECT_UNSUPPORTED,
+                field if name else "spec.tls",
+                "an Ingress with v1 names has no redirect map: HTTP is served, not redirected",
+                "make the Ingress anew to get v2 names",
+                Severity.NOTE,
+            )
+        )
+        return None
+    return code
