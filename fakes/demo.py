@@ -6,12 +6,12 @@ not hold ends the walkthrough with exit code 1.
 """
 
 import json
+import os
 import shlex
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +20,8 @@ from typing import Any, Final
 from fakes.stack import NODES, PROJECT, Stack, StackError
 
 DEPLOY: Final = Path(__file__).resolve().parent.parent / "deploy"
+PARTS: Final = ("gce", "kube", "glbc")
+INTERRUPTED: Final = 130  # as a shell reports it
 UNTIL_SEC: Final = 60.0  # how long anything may take to come true
 CHAIN: Final = (
     # The chain from the front: REST path and what to show of each resource
@@ -37,6 +39,9 @@ class NotHeldError(AssertionError):
     """A step of the walkthrough did not come out as it must."""
 
 
+TROUBLE: Final = (NotHeldError, StackError, OSError, subprocess.TimeoutExpired)
+
+
 class Walkthrough:
     """The steps, each on what the one before has left."""
 
@@ -46,6 +51,11 @@ class Walkthrough:
 
     def run(self) -> None:
         """Run all steps. Raises NotHeldError."""
+        self.from_nothing_to_an_address()
+        self.from_an_edit_to_nothing()
+
+    def from_nothing_to_an_address(self) -> None:
+        """Start a cluster and glbc, and look at what comes of an Ingress. Raises NotHeldError."""
         self.step("Three nodes in two zones, and the identity of the cluster")
         self.stack.seed_nodes(NODES)
         self.kubectl("get nodes")
@@ -106,6 +116,9 @@ class Walkthrough:
         self.glbc("plan", expect=0)
         self.hold("no write", before == self.writes())
 
+    def from_an_edit_to_nothing(self) -> None:
+        """Edit the Ingress, then delete it. Raises NotHeldError."""
+        address = self.address()
         self.step("Edit: one path more, to a Service that nothing used before")
         calls = self.calls()
         self.kubectl(f"apply -f {DEPLOY}/examples/ingress-edited.yaml")
@@ -236,57 +249,81 @@ class Walkthrough:
 
 def walkthrough() -> int:
     """Run the walkthrough; return 0 only if all of it held."""
-    with tempfile.TemporaryDirectory(prefix="glbc-demo-") as directory:
-        try:
-            with Stack(Path(directory)) as stack:
-                try:
-                    Walkthrough(stack).run()
-                except (NotHeldError, subprocess.TimeoutExpired):
-                    print(f"\nglbc said:\n{stack.log('glbc')[-6000:]}", file=sys.stderr)
-                    raise
-        except (NotHeldError, StackError, subprocess.TimeoutExpired) as error:
-            print(f"\nThe walkthrough does not hold: {error}", file=sys.stderr)
-            return 1
+    _end_as_at_ctrl_c()
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="glbc-demo-") as directory,
+            Stack(Path(directory)) as stack,
+        ):
+            try:
+                Walkthrough(stack).run()
+            except TROUBLE:
+                print(f"\nglbc said:\n{stack.log('glbc')[-6000:]}", file=sys.stderr)
+                raise
+    except TROUBLE as error:
+        print(f"\nThe walkthrough does not hold: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nThe walkthrough was interrupted.", file=sys.stderr)
+        return INTERRUPTED
     print("\nThe walkthrough holds.")
     return 0
 
 
 def up() -> int:
     """Start everything, print lines to try, and keep it running until Ctrl-C."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, lambda *_: stop.set())
-    with (
-        tempfile.TemporaryDirectory(prefix="glbc-up-") as directory,
-        Stack(Path(directory)) as stack,
-    ):
-        stack.seed_nodes(NODES)
-        stack.start_glbc()
-        stack.run("kubectl", "apply", "-f", f"{DEPLOY}/ingress-class.yaml")
-        stack.run("kubectl", "apply", "-f", f"{DEPLOY}/default-backend.yaml")
-        stack.run("kubectl", "apply", "-f", f"{DEPLOY}/examples/shop.yaml")
-        stack.run("kubectl", "apply", "-f", f"{DEPLOY}/examples/ingress.yaml")
-        print(
-            f"""glbc runs against the fakes. Its log is {directory}/glbc.log. In another shell:
+    _end_as_at_ctrl_c()
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="glbc-up-") as directory,
+            Stack(Path(directory)) as stack,
+        ):
+            _fill(stack)
+            print(_lines_to_try(stack), flush=True)
+            while all(stack.is_running(part) for part in PARTS):
+                time.sleep(0.5)
+            time.sleep(0.5)  # Ctrl-C reaches the parts as well, and may reach them first
+            ended = next(part for part in PARTS if not stack.is_running(part))
+            raise StackError(f"{ended} has ended:\n{stack.log(ended)[-2000:]}")
+    except TROUBLE as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
 
-    export KUBECONFIG={stack.kubeconfig} PATH="{Path(sys.executable).parent}:$PATH"
+
+def _end_as_at_ctrl_c() -> None:
+    """Let the other polite signals end what was started, too."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+
+
+def _fill(stack: Stack) -> None:
+    """Put the walkthrough's world into a stack, and start glbc. Raises StackError."""
+    stack.seed_nodes(NODES)
+    stack.start_glbc()
+    for name in ("ingress-class", "default-backend", "examples/shop", "examples/ingress"):
+        done = stack.run("kubectl", "apply", "-f", f"{DEPLOY}/{name}.yaml")
+        if done.returncode != 0:
+            raise StackError(f"kubectl apply -f deploy/{name}.yaml: {done.stderr}")
+
+
+def _lines_to_try(stack: Stack) -> str:
+    """Return what `up` tells: each indented line works in a shell in the same directory."""
+    edited = os.path.relpath(DEPLOY / "examples" / "ingress-edited.yaml")
+    path = Path(sys.executable).parent
+    return f"""glbc runs against the fakes. Its log is {stack.directory}/glbc.log. In another shell:
+
+    export KUBECONFIG={stack.kubeconfig} NO_PROXY=127.0.0.1 PATH="{path}:$PATH"
     kubectl get ingress,svc,deploy,nodes
     kubectl describe ingress shop
-    kubectl apply -f deploy/examples/ingress-edited.yaml
+    kubectl apply -f {edited}
     glbc plan {" ".join(stack.glbc_options())}
     curl -s {stack.gce}/compute/v1/projects/{PROJECT}/global/urlMaps
     curl -s {stack.gce}/_fake/counts
     kubectl delete ingress shop
 
-Ctrl-C ends all of it.""",
-            flush=True,
-        )
-        while not stop.wait(0.5):
-            for part in ("gce", "kube", "glbc"):
-                if not stack.is_running(part):
-                    print(f"{part} has ended:\n{stack.log(part)[-2000:]}", file=sys.stderr)
-                    return 1
-    return 0
+Ctrl-C ends all of it."""
 
 
 def _short(value: Any) -> str:

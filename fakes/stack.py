@@ -6,6 +6,7 @@ every process; their logs stay in the directory until it is removed by whoever m
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
@@ -23,6 +25,7 @@ PROJECT: Final = "demo"
 BIN: Final = Path(sys.executable).parent
 START_SEC: Final = 60.0  # how long a part may take to answer
 STOP_SEC: Final = 10.0
+PORTS: Final = range(18000, 30000)  # below the system's ephemeral ports and the node ports
 NODES: Final = (
     # name, zone, address
     ("node-1", "us-central1-a", "127.64.0.1"),
@@ -204,9 +207,11 @@ def has(program: str) -> bool:
 
 
 def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-    return port
+    """Return a port that is free, and that no outgoing connection takes before a part does."""
+    while True:
+        port = random.SystemRandom().choice(PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def _kubeconfig(server: str) -> str:
