@@ -9,6 +9,7 @@ from glbc.kube.client import Api, connect
 from glbc.kube.cluster import KubeCluster, read_identity
 from glbc.model.keys import Kind
 from glbc.naming import Namer
+from glbc.plan.guard import NEEDED_VIEWS
 
 SYNC_SEC = 60.0  # how long the first view of the cluster may take
 
@@ -31,13 +32,6 @@ class Connection:
         if not config.project:
             raise ConfigError("configuration", "project", "is not set", "give --project")
         self.api: Api = connect(config.kube.kubeconfig, config.kube.context)
-        identity = read_identity(
-            self.api,
-            cluster_uid=config.cluster_uid,
-            provider_uid=config.provider_uid,
-            write=write,
-        )
-        self.namer = Namer(identity.cluster_uid, identity.kube_system_uid, identity.firewall_name)
         self.cloud = GoogleCloud(
             project=config.project,
             endpoint=config.cloud.endpoint,
@@ -47,6 +41,13 @@ class Connection:
             operation_timeout_sec=config.cloud.operation_timeout_sec,
         )
         self._check_cloud(config)
+        identity = read_identity(
+            self.api,
+            cluster_uid=config.cluster_uid,
+            provider_uid=config.provider_uid,
+            write=write,
+        )
+        self.namer = Namer(identity.cluster_uid, identity.kube_system_uid, identity.firewall_name)
         self.cluster = KubeCluster(self.api, on_change=lambda _: on_change())
 
     def watch(self) -> None:
@@ -58,7 +59,7 @@ class Connection:
         self.cluster.start()
         if not self.cluster.wait_synced(SYNC_SEC):
             seen = self.cluster.snapshot().complete
-            missing = ", ".join(sorted({"Ingress", "IngressClass", "Service", "Node"} - seen))
+            missing = ", ".join(sorted(NEEDED_VIEWS - seen))
             raise ClusterError(
                 f"{self.api.host}: {missing} could not be listed within {SYNC_SEC:.0f} s: "
                 "check the API server and glbc's permissions"

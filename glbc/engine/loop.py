@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from glbc.config import Config
+from glbc.engine.absentees import Absentees, Turn
 from glbc.engine.backoff import Backoff
 from glbc.engine.bell import Bell
 from glbc.engine.inventory import Inventory
@@ -49,15 +50,6 @@ HINT = {
 }
 
 
-class Turn(msgspec.Struct, frozen=True):
-    """What the last turn saw and decided; frozen, for whoever wants to look."""
-
-    snapshot: Snapshot
-    desired: Desired
-    actual: Graph[Observed]
-    plan: Plan
-
-
 class Loop:
     """The owner of inventory, plan and everything in flight. One thread."""
 
@@ -83,6 +75,7 @@ class Loop:
         self._publisher = Publisher(workers, clock)
         self._translated: tuple[Snapshot, Hints, Desired] | None = None
         self._seen_complete = False
+        self._absentees = Absentees(clock, config.resync_sec)
 
     # One turn -----------------------------------------------------------------------------------
 
@@ -110,7 +103,8 @@ class Loop:
             for name, served in desired.served.items()
             if name in snapshot.ingresses and needs_finalizer(snapshot.ingresses[name], served)
         }
-        due = guard.finalizers_first(guard.complete_view(full, snapshot.complete), lacking)
+        safe = guard.not_suddenly_empty(full, self._absentees.look(self.turn, snapshot, actual))
+        due = guard.finalizers_first(guard.complete_view(safe, snapshot.complete), lacking)
         self.turn = Turn(snapshot, desired, actual, due)
         started = self._start(due)
         read = self._read(snapshot, desired)
@@ -130,6 +124,7 @@ class Loop:
             for kind, at in self._listed_at.items()
             if kind not in self._listing
         )
+        due.extend(self._absentees.due())
         if self.turn is not None:
             until = self.turn.desired.until
             due.append(now + max(0.0, until - self.clock.time()))

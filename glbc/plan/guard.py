@@ -28,15 +28,24 @@ def complete_view(plan: Plan, complete: Collection[str]) -> Plan:
     if not unseen:
         return plan
     why = f"not all of {', '.join(unseen)} can be seen"
-    actions: list[Action] = []
-    held: list[Blocked] = []
-    for action in plan.actions:
-        rest = _without_losses(action)
-        if rest is not action:
-            held.append(_held(action, Reason.VIEW_INCOMPLETE, why, "it waits for a complete view"))
-        if rest is not None:
-            actions.append(rest)
-    return _without_stuck(Plan(tuple(actions), (*plan.blocked, *held)))
+    return _losing_nothing(plan, Reason.VIEW_INCOMPLETE, why, "it waits for a complete view")
+
+
+def not_suddenly_empty(plan: Plan, vanished: Collection[str]) -> Plan:
+    """Hold back every loss while Ingresses are missing that nobody was seen to delete.
+
+    Our finalizer is on every Ingress that is served: one that is deleted is seen to be deleted. One
+    that is just not there any more may be back when the API server has found its data again.
+
+    Args:
+        plan: what is due.
+        vanished: `namespace/name` of the Ingresses that are missing, or what else is odd.
+    """
+    if not vanished:
+        return plan
+    shown = ", ".join(sorted(vanished)[:3]) + (", …" if len(vanished) > 3 else "")
+    hint = "it waits for a resync in which they are still missing"
+    return _losing_nothing(plan, Reason.SUDDENLY_EMPTY, f"never seen deleted: {shown}", hint)
 
 
 def finalizers_first(plan: Plan, lacking: Collection[ObjectRef]) -> Plan:
@@ -61,6 +70,18 @@ def read_only(plan: Plan) -> Plan:
     """Hold everything back."""
     held = [_held(a, Reason.READ_ONLY, "read-only mode", "switch it off") for a in plan.actions]
     return Plan((), (*plan.blocked, *held))
+
+
+def _losing_nothing(plan: Plan, reason: Reason, why: str, hint: str) -> Plan:
+    actions: list[Action] = []
+    held: list[Blocked] = []
+    for action in plan.actions:
+        rest = _without_losses(action)
+        if rest is not action:
+            held.append(_held(action, reason, why, hint))
+        if rest is not None:
+            actions.append(rest)
+    return _without_stuck(Plan(tuple(actions), (*plan.blocked, *held)))
 
 
 def _held(action: Action, reason: Reason, by: str, hint: str) -> Blocked:

@@ -67,6 +67,7 @@ class Reason(StrEnum):
     REFERENCE_MISSING = "ReferenceMissing"
     REFUSED = "Refused"
     VIEW_INCOMPLETE = "ViewIncomplete"
+    SUDDENLY_EMPTY = "SuddenlyEmpty"
     FINALIZER_MISSING = "FinalizerMissing"
     READ_ONLY = "ReadOnly"
 

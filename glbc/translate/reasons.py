@@ -205,6 +205,12 @@ PLANNED: Final = (
         "Do what the message says: a quota, a permission, a value.",
     ),
     Row("ViewIncomplete", "Not all of the cluster can be seen: nothing is taken away yet.", ""),
+    Row(
+        "SuddenlyEmpty",
+        "Ingresses are missing that nobody was seen to delete: nothing is taken away until a resync "
+        "later they are still missing.",
+        "See whether the API server has lost its data; if their finalizer was removed by force, wait.",
+    ),
     Row("FinalizerMissing", "Its Ingress gets its finalizer first.", ""),
     Row("ReadOnly", "glbc runs in read-only mode.", "Switch it off."),
 )

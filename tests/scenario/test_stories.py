@@ -1,5 +1,6 @@
 """What users do to a cluster, and what other people do to a cloud: the end is always the same."""
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -522,6 +523,38 @@ class TestView:
         house.settle()
         assert house.address("shop/more")
 
+    def test_an_api_server_that_comes_back_empty_takes_nothing_away(self) -> None:
+        house = shop()
+        full, empty = house.kube, copy.deepcopy(house.kube)
+        empty.reset()
+        house.cluster.world = empty
+        house.settle()
+        assert wrote(house) == []
+        house.cluster.world = full
+        house.loop.resync()
+        house.settle(patience=700)
+        assert wrote(house) == []
+        assert house.address("shop/web")
+
+    def test_a_controller_that_starts_on_an_empty_cluster_waits_a_resync(self) -> None:
+        house = shop()
+        house.kube.reset()
+        house.start()
+        house.settle()
+        assert wrote(house) == []
+
+    def test_an_ingress_whose_finalizer_was_removed_by_force_is_collected_a_resync_later(
+        self,
+    ) -> None:
+        house = shop(ingress("shop/other", default="dflt:http"))
+        forget_finalizers(house, "shop/web")
+        house.kube.delete("Ingress", "shop/web")
+        house.settle()
+        assert MAP in house.names("urlMaps")
+        house.settle(patience=700)
+        assert MAP not in house.names("urlMaps")
+        assert house.address("shop/other")
+
     def test_before_the_first_complete_view_nothing_is_done(self) -> None:
         house = House()
         house.cluster.complete = frozenset({"Ingress"})
@@ -538,6 +571,22 @@ class TestView:
         house.cluster.broken = False
         house.settle()
         assert house.address("shop/web")
+
+
+def forget_finalizers(house: House, name: str) -> None:
+    from fakes.kube import Request  # noqa: PLC0415
+
+    namespace, _, own = name.partition("/")
+    answer = house.kube.handle(
+        Request(
+            "PATCH",
+            f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses/{own}",
+            {},
+            {"content-type": "application/merge-patch+json"},
+            {"metadata": {"finalizers": None}},
+        )
+    )
+    assert answer.status == 200, answer.body
 
 
 class TestRest:
