@@ -5,6 +5,7 @@ from functools import partial
 from typing import TextIO
 
 from glbc.commands.connect import Connection
+from glbc.commands.firststart import decided
 from glbc.config import Config
 from glbc.engine.clock import SystemClock
 from glbc.engine.executor import Runner
@@ -34,6 +35,7 @@ def main(config: Config, out: TextIO, *, as_json: bool, colour: bool) -> int:
     try:
         connection.watch()
         snapshot = connection.cluster.snapshot()
+        config = decided(config, connection.api, snapshot, write=False)
         known = known_names(snapshot, connection.namer)
         inventory = Inventory(
             config.project,

@@ -16,6 +16,7 @@ from typing import Final
 import structlog
 
 from glbc.commands.connect import Connection
+from glbc.commands.firststart import decided
 from glbc.config import Config
 from glbc.engine.bell import Bell
 from glbc.engine.clock import SystemClock
@@ -53,6 +54,7 @@ def main(config: Config) -> int:
         ring=bell.ring,
     )
     connection.watch()
+    config = decided(config, connection.api, connection.cluster.snapshot(), write=True)
     log.info("running", project=config.project, cluster_uid=connection.namer.cluster_uid)
     loop = Loop(config, connection.namer, connection.cluster, workers, clock)
     told: queue.SimpleQueue[Told] = queue.SimpleQueue()  # its put may interrupt itself

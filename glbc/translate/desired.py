@@ -17,7 +17,8 @@ from glbc.model.views import Hints, Ingress, Snapshot
 from glbc.naming import Namer, Scheme, finalizer_of, is_valid_name, scheme_of
 from glbc.translate import cluster, lower
 from glbc.translate.classes import class_finding, is_ours
-from glbc.translate.ingress import Reader, Translated, scheme_for
+from glbc.translate.ingress import Reader, scheme_for
+from glbc.translate.reading import Translated
 from glbc.translate.reasons import Reason
 from glbc.translate.tls import FOREVER
 

@@ -4,25 +4,20 @@ A bad object removes a path, never an Ingress: a backend that cannot be resolved
 refused, keeps the target it has now, else it gets the default backend, and everything else ships.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
 from glbc.config import Config
-from glbc.model.compute import UrlMap
 from glbc.model.finding import Finding, ObjectRef, Severity
-from glbc.model.graph import Resource
 from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey
 from glbc.model.loadbalancer import Backend, FrontendNames, Host, LoadBalancer, Route
 from glbc.model.views import (
-    FrontendConfig,
     Hints,
     HttpPath,
     Ingress,
     IngressBackend,
-    Secret,
-    Service,
     ServicePortRef,
     Snapshot,
 )
@@ -32,65 +27,11 @@ from glbc.translate.backend import note, resolve, resolve_service
 from glbc.translate.frontend import Front, front_of
 from glbc.translate.lower import FrontEndKeys
 from glbc.translate.paths import BadPathError, paths_of
+from glbc.translate.reading import LookedAt, Translated, found_of, front_facts
 from glbc.translate.reasons import Reason
-from glbc.translate.tls import Secured, pre_shared, secret_names, secured
-
-Name = TypeVar("Name")
-Item = TypeVar("Item")
+from glbc.translate.tls import Secured, secret_names, secured
 
 DEFAULT_FIELD: Final = "spec.defaultBackend"
-
-
-class Translated(msgspec.Struct, frozen=True, kw_only=True):
-    """What one Ingress comes to."""
-
-    ingress: ObjectRef
-    names: FrontendNames
-    balancer: LoadBalancer | None  # None: nothing can be said; what exists is kept as it is
-    backends: tuple[Backend, ...] = ()
-    kept: frozenset[ResourceKey] = frozenset()  # what nobody can say better: left as it is
-    consulted: frozenset[ResourceKey] = frozenset()  # URL maps whose live state mattered
-    findings: tuple[Finding, ...] = ()
-    resources: tuple[Resource, ...] = ()  # the front end
-    looked_at: "LookedAt"
-
-    def still_holds(self, ingress: Ingress, snapshot: Snapshot, hints: Hints, now: float) -> bool:
-        """Tell whether reading the Ingress again would find the same."""
-        seen = self.looked_at
-        return (
-            seen.ingress is ingress
-            and all(snapshot.services.get(name) is found for name, found in seen.services)
-            and all(snapshot.secrets.get(name) is found for name, found in seen.secrets)
-            and all(
-                snapshot.frontend_configs.get(name) is found
-                for name, found in seen.frontend_configs
-            )
-            and self.hints_hold(hints, now)
-        )
-
-    def hints_hold(self, hints: Hints, now: float) -> bool:
-        """Tell whether what the reading knew of the cloud, and of the time, is still so."""
-        seen = self.looked_at
-        return (
-            now < seen.until
-            and seen.refused == hints.refused
-            and all(hints.url_maps.get(key) == live for key, live in seen.url_maps)
-            and seen.front == _front_facts(seen.ingress, seen.keys, hints)
-        )
-
-
-class LookedAt(msgspec.Struct, frozen=True, kw_only=True):
-    """What a reading rests on, with what was looked for and not found (None)."""
-
-    ingress: Ingress
-    services: tuple[tuple[str, Service | None], ...]
-    secrets: tuple[tuple[str, Secret | None], ...]
-    frontend_configs: tuple[tuple[str, FrontendConfig | None], ...]
-    url_maps: tuple[tuple[ResourceKey, UrlMap | None], ...]
-    refused: frozenset[ResourceKey]
-    front: tuple[Any, ...]  # _front_facts
-    keys: FrontEndKeys
-    until: float  # seconds since 1970: from then on time alone may change it
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -201,12 +142,12 @@ class Reader:
             else (),
             looked_at=LookedAt(
                 ingress=self.ingress,
-                services=_found(self._services(), snapshot.services),
-                secrets=_found(secret_names(self.ingress), snapshot.secrets),
-                frontend_configs=_found(self._frontend_configs(), snapshot.frontend_configs),
-                url_maps=_found(self.consulted, self.hints.url_maps),
+                services=found_of(self._services(), snapshot.services),
+                secrets=found_of(secret_names(self.ingress), snapshot.secrets),
+                frontend_configs=found_of(self._frontend_configs(), snapshot.frontend_configs),
+                url_maps=found_of(self.consulted, self.hints.url_maps),
                 refused=self.hints.refused,
-                front=_front_facts(self.ingress, keys, self.hints),
+                front=front_facts(self.ingress, keys, self.hints),
                 keys=keys,
                 until=tls.until,
             ),
@@ -411,27 +352,3 @@ class Reader:
     def _once(self, finding: Finding) -> None:
         if finding not in self.findings:
             self.findings.append(finding)
-
-
-def _front_facts(ingress: Ingress, keys: FrontEndKeys, hints: Hints) -> tuple[Any, ...]:
-    """Return what the front end's translation may know of the cloud; nothing for plain HTTP."""
-    meta, spec = ingress.metadata, ingress.spec
-    asked = [annotations.text(meta, key) for key in annotations.FRONT]
-    if not spec.tls and not any(asked):
-        return ()
-    static = annotations.text(meta, annotations.STATIC_IP)
-    return (
-        hints.http_proxies.get(keys.http_proxy),
-        hints.https_proxies.get(keys.https_proxy),
-        hints.rules.get(keys.http_rule),
-        hints.rules.get(keys.https_rule),
-        hints.addresses.get(keys.address.name),
-        hints.addresses.get(static) if static else None,
-        tuple(name in hints.certificates for name in pre_shared(ingress)),
-    )
-
-
-def _found(
-    names: Iterable[Name], views: Mapping[Name, Item]
-) -> tuple[tuple[Name, Item | None], ...]:
-    return tuple((name, views.get(name)) for name in names)

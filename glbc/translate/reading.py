@@ -1,0 +1,96 @@
+"""What reading one Ingress came to, and what it rests on: so that it is read again only when due."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from glbc.model.compute import UrlMap
+from glbc.model.finding import Finding, ObjectRef
+from glbc.model.graph import Resource
+from glbc.model.keys import ResourceKey
+from glbc.model.loadbalancer import Backend, FrontendNames, LoadBalancer
+from glbc.model.views import FrontendConfig, Hints, Ingress, Secret, Service, Snapshot
+from glbc.translate import annotations
+from glbc.translate.lower import FrontEndKeys
+from glbc.translate.tls import pre_shared
+
+Name = TypeVar("Name")
+Item = TypeVar("Item")
+
+
+class Translated(msgspec.Struct, frozen=True, kw_only=True):
+    """What one Ingress comes to."""
+
+    ingress: ObjectRef
+    names: FrontendNames
+    balancer: LoadBalancer | None  # None: nothing can be said; what exists is kept as it is
+    backends: tuple[Backend, ...] = ()
+    kept: frozenset[ResourceKey] = frozenset()  # what nobody can say better: left as it is
+    consulted: frozenset[ResourceKey] = frozenset()  # URL maps whose live state mattered
+    findings: tuple[Finding, ...] = ()
+    resources: tuple[Resource, ...] = ()  # the front end
+    looked_at: "LookedAt"
+
+    def still_holds(self, ingress: Ingress, snapshot: Snapshot, hints: Hints, now: float) -> bool:
+        """Tell whether reading the Ingress again would find the same."""
+        seen = self.looked_at
+        return (
+            seen.ingress is ingress
+            and all(snapshot.services.get(name) is found for name, found in seen.services)
+            and all(snapshot.secrets.get(name) is found for name, found in seen.secrets)
+            and all(
+                snapshot.frontend_configs.get(name) is found
+                for name, found in seen.frontend_configs
+            )
+            and self.hints_hold(hints, now)
+        )
+
+    def hints_hold(self, hints: Hints, now: float) -> bool:
+        """Tell whether what the reading knew of the cloud, and of the time, is still so."""
+        seen = self.looked_at
+        return (
+            now < seen.until
+            and seen.refused == hints.refused
+            and all(hints.url_maps.get(key) == live for key, live in seen.url_maps)
+            and seen.front == front_facts(seen.ingress, seen.keys, hints)
+        )
+
+
+class LookedAt(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reading rests on, with what was looked for and not found (None)."""
+
+    ingress: Ingress
+    services: tuple[tuple[str, Service | None], ...]
+    secrets: tuple[tuple[str, Secret | None], ...]
+    frontend_configs: tuple[tuple[str, FrontendConfig | None], ...]
+    url_maps: tuple[tuple[ResourceKey, UrlMap | None], ...]
+    refused: frozenset[ResourceKey]
+    front: tuple[Any, ...]  # front_facts
+    keys: FrontEndKeys
+    until: float  # seconds since 1970: from then on time alone may change it
+
+
+def front_facts(ingress: Ingress, keys: FrontEndKeys, hints: Hints) -> tuple[Any, ...]:
+    """Return what the front end's translation may know of the cloud; nothing for plain HTTP."""
+    meta, spec = ingress.metadata, ingress.spec
+    asked = [annotations.text(meta, key) for key in annotations.FRONT]
+    if not spec.tls and not any(asked):
+        return ()
+    static = annotations.text(meta, annotations.STATIC_IP)
+    return (
+        hints.http_proxies.get(keys.http_proxy),
+        hints.https_proxies.get(keys.https_proxy),
+        hints.rules.get(keys.http_rule),
+        hints.rules.get(keys.https_rule),
+        hints.addresses.get(keys.address.name),
+        hints.addresses.get(static) if static else None,
+        tuple(name in hints.certificates for name in pre_shared(ingress)),
+    )
+
+
+def found_of(
+    names: Iterable[Name], views: Mapping[Name, Item]
+) -> tuple[tuple[Name, Item | None], ...]:
+    """Return what was found under each name; None for what is not there."""
+    return tuple((name, views.get(name)) for name in names)
