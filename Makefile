@@ -21,7 +21,7 @@ up: .venv/installed      ## the fakes and glbc, left running, with lines to try
 	$(BIN)/python -m fakes up
 
 test: .venv/installed    ## every test
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope
 
 check: .venv/installed format lint types walls    ## format, lint, types, walls
 

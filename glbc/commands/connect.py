@@ -7,6 +7,7 @@ from glbc.errors import CloudError, ClusterError, GlbcError, NotFound
 from glbc.gcp.client import GoogleCloud
 from glbc.kube.client import Api, connect
 from glbc.kube.cluster import KubeCluster, read_identity
+from glbc.kube.note import read_note
 from glbc.model.keys import Kind
 from glbc.naming import Namer
 from glbc.plan.guard import NEEDED_VIEWS
@@ -32,6 +33,9 @@ class Connection:
         if not config.project:
             raise ConfigError("configuration", "project", "is not set", "give --project")
         self.api: Api = connect(config.kube.kubeconfig, config.kube.context)
+        self.note = read_note(
+            self.api
+        )  # what an earlier start has left; and the API server answers
         self.cloud = GoogleCloud(
             project=config.project,
             endpoint=config.cloud.endpoint,

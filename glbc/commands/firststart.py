@@ -4,31 +4,30 @@ A takeover never changes what users see by default: where load balancers serve a
 to say whether HTTP redirects to HTTPS.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from glbc.config import Config, ConfigError
 from glbc.kube.client import Api
-from glbc.kube.note import leave_note, read_note
+from glbc.kube.note import leave_note
 from glbc.model.views import Ingress, Snapshot
 from glbc.naming import scheme_of
 
 KEY = "httpsRedirect"
 
 
-def decided(config: Config, api: Api, snapshot: Snapshot, *, write: bool) -> Config:
+def decided(config: Config, note: Mapping[str, str] | None, snapshot: Snapshot) -> Config:
     """Return the configuration with `https_redirect` said: by it, by the note, or by default.
 
     Args:
         config: the settings as given.
-        api: where the note is.
+        note: what an earlier start has left; None when there was none.
         snapshot: the cluster, to see whether load balancers serve already.
-        write: may the note be left?
 
     Raises:
         ConfigError: nobody has said it, and load balancers serve already.
-        ClusterError: the note cannot be read or written.
     """
-    note = read_note(api)
     said = config.https_redirect or (note or {}).get(KEY, "")
     if not said:
         if any(_has_one(ingress) for ingress in snapshot.ingresses.values()):
@@ -40,9 +39,13 @@ def decided(config: Config, api: Api, snapshot: Snapshot, *, write: bool) -> Con
                 "ingress-gce), or tls to redirect wherever there is a certificate",
             )
         said = "tls"
-    if write and (note or {}).get(KEY) != said:
-        leave_note(api, {KEY: said})
     return msgspec.structs.replace(config, https_redirect=said)
+
+
+def remember(config: Config, note: Mapping[str, str] | None, api: Api) -> None:
+    """Leave the note for the next start, unless it is there. Raises ClusterError."""
+    if (note or {}).get(KEY) != config.https_redirect:
+        leave_note(api, {KEY: config.https_redirect})
 
 
 def _has_one(ingress: Ingress) -> bool:

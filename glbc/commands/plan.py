@@ -35,7 +35,7 @@ def main(config: Config, out: TextIO, *, as_json: bool, colour: bool) -> int:
     try:
         connection.watch()
         snapshot = connection.cluster.snapshot()
-        config = decided(config, connection.api, snapshot, write=False)
+        config = decided(config, connection.note, snapshot)
         known = known_names(snapshot, connection.namer)
         inventory = Inventory(
             config.project,

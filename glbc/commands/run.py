@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 
 from glbc.commands.connect import Connection
-from glbc.commands.firststart import decided
+from glbc.commands.firststart import decided, remember
 from glbc.config import Config
 from glbc.engine.bell import Bell
 from glbc.engine.clock import SystemClock
@@ -54,7 +54,8 @@ def main(config: Config) -> int:
         ring=bell.ring,
     )
     connection.watch()
-    config = decided(config, connection.api, connection.cluster.snapshot(), write=True)
+    config = decided(config, connection.note, connection.cluster.snapshot())
+    remember(config, connection.note, connection.api)
     log.info("running", project=config.project, cluster_uid=connection.namer.cluster_uid)
     loop = Loop(config, connection.namer, connection.cluster, workers, clock)
     told: queue.SimpleQueue[Told] = queue.SimpleQueue()  # its put may interrupt itself

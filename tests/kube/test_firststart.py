@@ -3,8 +3,9 @@
 import pytest
 
 from fakes.kube import World, running
-from glbc.commands.firststart import decided
+from glbc.commands.firststart import decided, remember
 from glbc.config import Config, ConfigError
+from glbc.kube.note import read_note
 from glbc.model.views import Ingress, Meta, Snapshot
 from tests.kube.support import api
 
@@ -31,20 +32,25 @@ OLD = Snapshot(
 def test_it_is_noted_and_holds_for_the_next_start(tmp_path, given, snapshot, said) -> None:
     world = World()
     with running(world) as url:
-        first = decided(Config(https_redirect=given), api(tmp_path, url), snapshot, write=True)
-        again = decided(Config(), api(tmp_path, url), OLD, write=True)
+        client = api(tmp_path, url)
+        first = decided(Config(https_redirect=given), read_note(client), snapshot)
+        remember(first, read_note(client), client)
+        version = world.resource_version
+        again = decided(Config(), read_note(client), OLD)
+        remember(again, read_note(client), client)
     assert (first.https_redirect, again.https_redirect) == (said, said)
+    assert world.resource_version == version
 
 
-def test_a_cluster_with_load_balancers_is_not_decided_for(tmp_path) -> None:
-    world = World()
-    with running(world) as url, pytest.raises(ConfigError, match=r"explicit .* or tls"):
-        decided(Config(), api(tmp_path, url), OLD, write=True)
-    assert world.get("ConfigMap", "kube-system/glbc") is None
-
-
-def test_a_plan_leaves_no_note(tmp_path) -> None:
+def test_another_word_later_changes_the_note(tmp_path) -> None:
     world = World()
     with running(world) as url:
-        decided(Config(), api(tmp_path, url), NEW, write=False)
-    assert world.get("ConfigMap", "kube-system/glbc") is None
+        client = api(tmp_path, url)
+        remember(Config(https_redirect="tls"), None, client)
+        remember(Config(https_redirect="explicit"), read_note(client), client)
+        assert read_note(client) == {"httpsRedirect": "explicit"}
+
+
+def test_a_cluster_with_load_balancers_is_not_decided_for() -> None:
+    with pytest.raises(ConfigError, match=r"explicit .* or tls"):
+        decided(Config(), None, OLD)
