@@ -33,9 +33,7 @@ class Connection:
         if not config.project:
             raise ConfigError("configuration", "project", "is not set", "give --project")
         self.api: Api = connect(config.kube.kubeconfig, config.kube.context)
-        self.note = read_note(
-            self.api
-        )  # what an earlier start has left; and the API server answers
+        read_note(self.api)  # does the API server answer, and let us read?
         self.cloud = GoogleCloud(
             project=config.project,
             endpoint=config.cloud.endpoint,

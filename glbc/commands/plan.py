@@ -12,6 +12,7 @@ from glbc.engine.executor import Runner
 from glbc.engine.inventory import Inventory
 from glbc.engine.jobs import ListJob, ReadJob
 from glbc.engine.loop import known_names
+from glbc.kube.note import read_note
 from glbc.model.keys import Kind
 from glbc.model.kinds import MANAGED
 from glbc.ops import logs
@@ -35,7 +36,7 @@ def main(config: Config, out: TextIO, *, as_json: bool, colour: bool) -> int:
     try:
         connection.watch()
         snapshot = connection.cluster.snapshot()
-        config = decided(config, connection.note, snapshot)
+        config = decided(config, read_note(connection.api), snapshot)
         known = known_names(snapshot, connection.namer)
         inventory = Inventory(
             config.project,

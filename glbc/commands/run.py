@@ -23,6 +23,7 @@ from glbc.engine.clock import SystemClock
 from glbc.engine.executor import Runner
 from glbc.engine.loop import Loop, run
 from glbc.engine.workers import ThreadWorkers
+from glbc.kube.note import read_note
 from glbc.ops import logs
 
 log = structlog.get_logger()
@@ -54,8 +55,10 @@ def main(config: Config) -> int:
         ring=bell.ring,
     )
     connection.watch()
-    config = decided(config, connection.note, connection.cluster.snapshot())
-    remember(config, connection.note, connection.api)
+    # The snapshot first: whatever it shows was made after, or with, the note that is read then.
+    snapshot, note = connection.cluster.snapshot(), read_note(connection.api)
+    config = decided(config, note, snapshot)
+    remember(config, note, connection.api)
     log.info("running", project=config.project, cluster_uid=connection.namer.cluster_uid)
     loop = Loop(config, connection.namer, connection.cluster, workers, clock)
     told: queue.SimpleQueue[Told] = queue.SimpleQueue()  # its put may interrupt itself
