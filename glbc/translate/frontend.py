@@ -58,6 +58,12 @@ def front_of(
         kept |= {keys.https_proxy, keys.https_rule}
     both = http and bool(secured.certificates)
     redirect = _redirect(ingress, keys, (snapshot, hints), config, findings) if both else None
+    redirects_now = hints.http_proxies.get(keys.http_proxy) == keys.redirect_map is not None
+    if redirects_now and not secured.certificates:
+        # HTTP stops to redirect first: until then HTTPS is not taken away.
+        kept |= {keys.https_proxy, keys.https_rule}
+    if not redirects_now and keys.http_rule in hints.rules and keys.https_rule not in hints.rules:
+        redirect = None  # what serves HTTP is not sent to a port that is not open yet
     address = _static(ingress, keys, hints, findings)
     if address is None and both:
         address = _shared(keys, hints)

@@ -72,11 +72,11 @@ class LookedAt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def front_facts(ingress: Ingress, keys: FrontEndKeys, hints: Hints) -> tuple[Any, ...]:
-    """Return what the front end's translation may know of the cloud; nothing for plain HTTP."""
+    """Return what the front end's translation may know of the cloud; little for plain HTTP."""
     meta, spec = ingress.metadata, ingress.spec
     asked = [annotations.text(meta, key) for key in annotations.FRONT]
     if not spec.tls and not any(asked):
-        return ()
+        return (hints.http_proxies.get(keys.http_proxy) == keys.redirect_map,)
     static = annotations.text(meta, annotations.STATIC_IP)
     return (
         hints.http_proxies.get(keys.http_proxy),

@@ -226,6 +226,20 @@ class TestProtocols:
         assert house.body("addresses", FRONT.address)["address"] == address
         assert not [step for step in wrote(house) if step.startswith("forwardingRules.delete")]
 
+    def test_http_redirects_only_when_https_is_open_and_no_longer_than_it_is(self) -> None:
+        house = shop(good(), web())
+        house.apply(web("tls"))
+        house.settle()
+        order = wrote(house)
+        opened = order.index(f"forwardingRules.insert {FRONT.https_rule}")
+        assert opened < order.index(f"targetHttpProxies.setUrlMap {FRONT.http_proxy}")
+        house.cloud.writes.clear()
+        house.apply(web())
+        house.settle()
+        order = wrote(house)
+        closed = order.index(f"forwardingRules.delete {FRONT.https_rule}")
+        assert closed > order.index(f"targetHttpProxies.setUrlMap {FRONT.http_proxy}")
+
     def test_http_is_switched_off_and_on_at_the_same_address(self) -> None:
         house = shop(good(), web("tls"))
         address = house.address("shop/web")
