@@ -57,7 +57,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     watch_least: float = 240.0  # the server is asked to end a stream after a random time
     watch_most: float = 300.0
     empty_again: float = 1.0  # before an empty list in place of a full one is asked for again
-    absent_again: float = 60.0  # before an optional kind that is not there is looked for again
+    absent_again: float = 10.0  # before an optional kind that is not there is looked for again
     page: int = 500  # objects per list request
 
 
@@ -159,6 +159,8 @@ class Reflector:
         if not self._version:
             self._list()
             if not self._version:
+                with self._lock:  # "there are none" holds until it is looked for again
+                    self._fresh_at = time.monotonic() + self._timing.absent_again
                 return self._timing.absent_again
         lived = self._watch()
         return 0.0 if lived >= self._timing.short_lived else self._timing.between

@@ -272,6 +272,17 @@ def test_an_optional_kind_that_is_not_installed_is_empty_and_complete(tmp_path):
         eventually(lambda: list(reflectors.snapshot().ingress_classes) == ["x"], "it is installed")
 
 
+def test_an_optional_kind_that_is_not_installed_is_complete_until_it_is_looked_for_again(tmp_path):
+    row = Row(kind="X", path="/x", view=IngressClass, field="ingress_classes", optional=True)
+    impatient = msgspec.structs.replace(QUICK, grace=0.0, absent_again=60.0)
+    server = Server([Answer(refusal(404, "NotFound"), 404)])
+    with reflecting(tmp_path, server, kinds=(row,), timing=impatient) as (reflectors, _):
+        assert reflectors.wait_synced(5)
+        seen = []
+        eventually(lambda: seen.append(reflectors.snapshot().complete) or len(seen) > 20)
+        assert seen[-1] == {"X"}
+
+
 def test_a_required_kind_that_is_not_there_is_never_complete(tmp_path):
     server = Server([Answer(refusal(404, "NotFound"), 404)])
     with reflecting(tmp_path, server) as (reflectors, asked):
