@@ -14,8 +14,9 @@ help:            ## show this list
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-demo: .venv/installed    ## the walkthrough, step by step; exit 0 only if all of it held
+demo: .venv/installed    ## the walkthrough, step by step, then changes under load; exit 0 only if all of it held
 	$(BIN)/python -m fakes demo
+	$(BIN)/python -m pytest tests/e2e/test_wire.py --capture=no --no-header
 
 up: .venv/installed      ## the fakes and glbc, left running, with lines to try
 	$(BIN)/python -m fakes up

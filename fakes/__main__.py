@@ -19,14 +19,33 @@ def main() -> int:
         part.add_argument("--port", type=int, default=0, help="0: any free port")
         if name == "gce":
             part.add_argument("--project", default="demo", help="project id")
+            part.add_argument(
+                "--addresses", metavar="CIDR", help="range that external addresses come from"
+            )
+    for name, what in (
+        ("nodes", "nodes, pods and node ports on loopback addresses"),
+        ("edge", "the cloud's data plane: Envoy, configured from fakes.gce"),
+    ):
+        parts.add_parser(name, help=what, add_help=False)
     parts.add_parser("up", help="both fakes and glbc, until Ctrl-C")
     parts.add_parser("demo", help="the walkthrough; exit 0 only if all of it held")
-    args = parser.parse_args()
+    args, rest = parser.parse_known_args()
+    if rest and args.part not in {"nodes", "edge"}:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     match args.part:
+        case "nodes":
+            from fakes import nodes  # noqa: PLC0415 (a part loads what it needs)
+
+            return nodes.main(rest)
+        case "edge":
+            from fakes import edge  # noqa: PLC0415 (a part loads what it needs)
+
+            return edge.main(rest)
         case "gce":
             from fakes import gce  # noqa: PLC0415 (a part loads what it needs)
 
-            gce.serve(gce.World(project=args.project), args.host, args.port)
+            pool = {"addresses": args.addresses} if args.addresses else {}
+            gce.serve(gce.World(project=args.project, **pool), args.host, args.port)
         case "kube":
             from fakes import kube  # noqa: PLC0415 (a part loads what it needs)
 

@@ -17,10 +17,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from fakes.stack import NODES, PROJECT, Stack, StackError
+from fakes import demotls
+from fakes.stack import PROJECT, Stack, StackError
 
 DEPLOY: Final = Path(__file__).resolve().parent.parent / "deploy"
-PARTS: Final = ("gce", "kube", "glbc")
+PARTS: Final = ("gce", "kube", "nodes", "edge", "glbc")
 INTERRUPTED: Final = 130  # as a shell reports it
 UNTIL_SEC: Final = 60.0  # how long anything may take to come true
 CHAIN: Final = (
@@ -32,6 +33,13 @@ CHAIN: Final = (
     ("global/healthChecks", ("type", "httpHealthCheck")),
     ("aggregated/instanceGroups", ("zone", "size", "namedPorts")),
     ("global/firewalls", ("sourceRanges", "targetTags")),
+)
+
+
+HTTPS_PATHS: Final = (
+    "global/targetHttpsProxies",
+    "global/sslCertificates",
+    "global/addresses",
 )
 
 
@@ -48,16 +56,18 @@ class Walkthrough:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.number = 0
+        self.last_address = ""
 
     def run(self) -> None:
         """Run all steps. Raises NotHeldError."""
         self.from_nothing_to_an_address()
         self.from_an_edit_to_nothing()
+        self.from_a_certificate_to_a_rotation()
 
     def from_nothing_to_an_address(self) -> None:
         """Start a cluster and glbc, and look at what comes of an Ingress. Raises NotHeldError."""
         self.step("Three nodes in two zones, and the identity of the cluster")
-        self.stack.seed_nodes(NODES)
+        self.stack.start_nodes()
         self.kubectl("get nodes")
         self.kubectl(
             "create configmap ingress-uid -n kube-system "
@@ -148,6 +158,57 @@ class Walkthrough:
         self.glbc("plan", expect=0)
         self.hold("glbc is still running", self.stack.is_running("glbc"))
 
+    def from_a_certificate_to_a_rotation(self) -> None:
+        """Serve the walkthrough of 2016 with TLS, rotate its certificate. Raises NotHeldError."""
+        self.step("The walkthrough of 2016: an echo server, a certificate, an Ingress with tls")
+        crt, key = demotls.make_certificate(self.stack.directory, 1)
+        self.kubectl(f"create secret tls echo --cert {crt} --key {key}")
+        began = time.monotonic()
+        self.kubectl(f"apply -f {DEPLOY}/examples/tls.yaml")
+        where = "{.status.loadBalancer.ingress[0].ip}"
+        self.kubectl(f"wait ingress/echo --for=jsonpath={where} --timeout=60s")
+        self.until("HTTPS answers", lambda: self.fetched("https").code == "200")
+        print(f"    {time.monotonic() - began:.1f} s from kubectl apply to the first 200")
+        self.kubectl("get ingress echo")
+
+        self.step("HTTP redirects, HTTPS answers from the pod with the uploaded certificate")
+        self.until("HTTP answers 301", lambda: self.fetched("http").code == "301")
+        redirected = self.show("http")
+        self.hold("to the same address by HTTPS", redirected.location.startswith("https://"))
+        pods = self.kubectl("get pods -l app=echoheaders -o name").replace("pod/", "").split()
+        answer = self.show("https")
+        self.hold("a pod answers", any(f"Hostname: {pod}" in answer.text for pod in pods))
+        self.hold("with the uploaded certificate", self.serial() == 1)
+        followed = self.show("http", follow=True)
+        self.hold("curl follows", followed.code == "200" and "Hostname:" in followed.text)
+
+        self.step("The certificate rotates, and no request fails")
+        crt, key = demotls.make_certificate(self.stack.directory, 2)
+        made = self._ran(
+            [
+                *("kubectl", "create", "secret", "tls", "echo", "--dry-run=client", "-o", "yaml"),
+                *("--cert", str(crt), "--key", str(key)),
+            ],
+            expect=0,
+            quiet=True,
+        )
+        (self.stack.directory / "secret.yaml").write_text(made, encoding="utf-8")
+        with demotls.Load(f"https://{self.address('echo')}/") as load:
+            self.until("requests flow", lambda: load.asked > 20)
+            self.kubectl(f"apply -f {self.stack.directory}/secret.yaml")
+            self.until("the new certificate is served", lambda: self.serial() == 2)
+            seen = load.asked
+            self.until("requests flow on", lambda: load.asked > seen + 20)
+        print(f"    {load.asked} requests, {len(load.failed)} failed")
+        self.hold(f"none failed {load.failed[:3]}", not load.failed)
+
+        self.step("Delete it: nothing is left")
+        self.kubectl("delete ingress echo --timeout=60s")
+        paths = [path for path, _ in CHAIN]
+        left = [r["name"] for path in (*paths, *HTTPS_PATHS) for r in self.owned(path)]
+        self.hold(f"nothing is left in the cloud {left}", not left)
+        self.until("the port is closed", lambda: self.fetched("http").code == demotls.NO_ANSWER)
+
     # What a step is made of ---------------------------------------------------------------------
 
     def step(self, title: str) -> None:
@@ -180,20 +241,40 @@ class Walkthrough:
         words = [*shlex.split(arguments), *self.stack.glbc_options()]
         return self._ran(["glbc", *words], expect=expect)
 
-    def _ran(self, command: list[str], *, expect: int) -> str:
+    def _ran(self, command: list[str], *, expect: int, quiet: bool = False) -> str:
         done = self.stack.run(*command)
         for line in (done.stdout + done.stderr).splitlines():
-            print(f"    {line}")
+            if not quiet:
+                print(f"    {line}")
         if done.returncode != expect:
             raise NotHeldError(f"{command[0]} ended with {done.returncode}, not {expect}")
         return done.stdout
 
     # What is looked at --------------------------------------------------------------------------
 
-    def address(self) -> str:
-        """Return the address that the Ingress shows."""
+    def address(self, ingress: str = "shop") -> str:
+        """Return the address that an Ingress shows."""
         path = "-o=jsonpath={.status.loadBalancer.ingress[0].ip}"
-        return self.stack.run("kubectl", "get", "ingress", "shop", path).stdout.strip()
+        found = self.stack.run("kubectl", "get", "ingress", ingress, path).stdout.strip()
+        self.last_address = found or self.last_address
+        return self.last_address
+
+    def fetched(self, scheme: str) -> demotls.Answer:
+        """Return what the echo server's front end answers."""
+        return demotls.fetch(self.stack, f"{scheme}://{self.address('echo')}/")[1]
+
+    def show(self, scheme: str, *, follow: bool = False) -> demotls.Answer:
+        """Ask the echo server's front end, and print what was asked and what came back."""
+        url = f"{scheme}://{self.address('echo')}/"
+        shown, answer = demotls.fetch(self.stack, url, follow=follow)
+        print(f"  $ {shown}\n    {answer.code} {answer.location}")
+        for line in answer.text.splitlines()[:3]:
+            print(f"    {line}")
+        return answer
+
+    def serial(self) -> int:
+        """Return the serial number of the certificate that is served."""
+        return demotls.served_serial(self.stack, self.address("echo"))
 
     def describe(self) -> str:
         """Return what kubectl describes."""
@@ -253,7 +334,7 @@ def walkthrough() -> int:
     try:
         with (
             tempfile.TemporaryDirectory(prefix="glbc-demo-") as directory,
-            Stack(Path(directory)) as stack,
+            Stack(Path(directory), traffic=True) as stack,
         ):
             try:
                 Walkthrough(stack).run()
@@ -276,7 +357,7 @@ def up() -> int:
     try:
         with (
             tempfile.TemporaryDirectory(prefix="glbc-up-") as directory,
-            Stack(Path(directory)) as stack,
+            Stack(Path(directory), traffic=True) as stack,
         ):
             _fill(stack)
             print(_lines_to_try(stack), flush=True)
@@ -300,7 +381,7 @@ def _end_as_at_ctrl_c() -> None:
 
 def _fill(stack: Stack) -> None:
     """Put the walkthrough's world into a stack, and start glbc. Raises StackError."""
-    stack.seed_nodes(NODES)
+    stack.start_nodes()
     stack.start_glbc()
     for name in ("ingress-class", "default-backend", "examples/shop", "examples/ingress"):
         done = stack.run("kubectl", "apply", "-f", f"{DEPLOY}/{name}.yaml")

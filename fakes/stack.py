@@ -41,8 +41,11 @@ class StackError(RuntimeError):
 class Stack:
     """The processes of one world. Use it in `with`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, traffic: bool = False) -> None:
+        """Prepare a stack; `traffic` adds nodes with pods, and the cloud's data plane."""
         self.directory = directory
+        self.traffic = traffic
+        self.slice = random.SystemRandom().randrange(1, 250)  # of the loopback addresses
         self.gce = f"http://127.0.0.1:{_free_port()}"
         self.kube = f"http://127.0.0.1:{_free_port()}"
         self.kubeconfig = directory / "kubeconfig"
@@ -55,7 +58,9 @@ class Stack:
         try:
             for part, url in (("gce", self.gce), ("kube", self.kube)):
                 port = url.rpartition(":")[2]
-                self.start(part, [sys.executable, "-m", "fakes", part, "--port", port])
+                more = ["--addresses", f"127.128.{self.slice}.0/24"] if self.traffic else []
+                own = more if part == "gce" else []
+                self.start(part, [sys.executable, "-m", "fakes", part, "--port", port, *own])
             self.wait_for(self.gce, f"/compute/v1/projects/{PROJECT}", "gce")
             self.wait_for(self.kube, "/version", "kube")
         except BaseException:
@@ -78,6 +83,22 @@ class Stack:
         self._processes[name] = subprocess.Popen(
             command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment()
         )
+
+    def start_nodes(self) -> None:
+        """Start the machines: with `traffic` real pods and node ports, else only their names."""
+        if not self.traffic:
+            self.seed_nodes()
+            return
+        fakes = [sys.executable, "-m", "fakes"]
+        mine = ["--server", self.kube, "--gce", self.gce, "--slice", str(self.slice)]
+        self.start("nodes", [*fakes, "nodes", *mine, "--time-scale", "0.1"])
+        directory = str(self.directory / "edge")
+        self.start("edge", [*fakes, "edge", "--gce", self.gce, "--directory", directory])
+        deadline = time.monotonic() + START_SEC
+        while len(self.ask("GET", f"{self.kube}/api/v1/nodes")["items"]) < len(NODES):
+            if time.monotonic() > deadline or not self.is_running("nodes"):
+                raise StackError(f"no nodes register:\n{self.log('nodes')[-2000:]}")
+            time.sleep(0.05)
 
     def start_glbc(self) -> None:
         """Start `glbc run` against the fakes."""

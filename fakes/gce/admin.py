@@ -102,6 +102,13 @@ def _health(world: "World", request: Request, _waited: float) -> Json:
     return {"default": world.health.default, "rows": len(world.health.rows)}
 
 
+def _addresses(world: "World", request: Request, _waited: float) -> Json:
+    """Set or show `{pool}`: the range out of which external addresses are given from now on."""
+    if request.body:
+        world.addresses = request.body["pool"]
+    return {"pool": world.addresses}
+
+
 def _limits(world: "World", request: Request, _waited: float) -> Json:
     """Set `{hard: {…}, perMinute: {read, mutate}, quotas: {kind: n}, lateFailures: [glob]}`."""
     body: Mapping[str, Any] = request.body or {}
@@ -178,6 +185,8 @@ ACTS: Final[Mapping[str, Act]] = {
     "GET faults": _show_faults,
     "DELETE faults": _clear_faults,
     "POST health": _health,
+    "GET addresses": _addresses,
+    "POST addresses": _addresses,
     "POST limits": _limits,
     "GET calls": _calls,
     "GET counts": _counts,

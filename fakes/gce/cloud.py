@@ -24,6 +24,7 @@ from fakes.gce.wire import Json
 
 CALLS_KEPT: Final = 100_000
 EXTERNAL_POOL: Final = "34.64.0.0/10"
+SMALLEST_POOL: Final = 8  # addresses; the first two and the last two are never given
 SPREAD: Final = 0x9E3779B97F4A7C15  # scatters counters over 64 bits
 
 
@@ -108,10 +109,24 @@ class Journal:
         return recent[::-1]
 
 
+def external_pool(cidr: str) -> ipaddress.IPv4Network:
+    """Read the range out of which external addresses are given.
+
+    Raises:
+        ValueError: no IPv4 range, or one too small to give anything.
+    """
+    pool = ipaddress.IPv4Network(cidr)
+    if pool.num_addresses < SMALLEST_POOL:
+        raise ValueError(f"addresses {cidr}: too small: use a /29 or larger")
+    return pool
+
+
 class Cloud:
     """Everything one fake project knows and is set to."""
 
-    def __init__(self, project: str, number: int, clock: Clock) -> None:
+    def __init__(
+        self, project: str, number: int, clock: Clock, addresses: str = EXTERNAL_POOL
+    ) -> None:
         self.project = project
         self.number = number
         self.clock = clock
@@ -126,8 +141,18 @@ class Cloud:
         self.late_failures: tuple[str, ...] = ()  # method globs whose refusals come by operation
         self.health = Health()
         self.journal = Journal()
+        self._pool = external_pool(addresses)
         self._serial = 0
         self._given: Counter[Key] = Counter()
+
+    @property
+    def addresses(self) -> str:
+        """Return the range out of which external addresses are given."""
+        return str(self._pool)
+
+    @addresses.setter
+    def addresses(self, cidr: str) -> None:
+        self._pool = external_pool(cidr)
 
     @property
     def root(self) -> str:
@@ -192,10 +217,10 @@ class Cloud:
         It follows from the resource's name and from how many it was given before, so it does
         not depend on the order of calls, and a rule made again gets another one.
         """
-        pool = ipaddress.ip_network(EXTERNAL_POOL)
+        pool = self._pool
         if subnetwork is not None:
             cidr = self.newest(subnetwork).body.get("ipCidrRange", "10.0.0.0/8")
-            pool = ipaddress.ip_network(cidr, strict=False)
+            pool = ipaddress.IPv4Network(cidr, strict=False)
         self._given[key] += 1
         seed = hashlib.sha256(f"{key.tail} {self._given[key]}".encode()).digest()
         start = int.from_bytes(seed[:8], "big")

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from fakes.clock import Clock, RealClock, VirtualClock
 from fakes.gce import admin, errors, mutations, reads
 from fakes.gce.answers import READS
-from fakes.gce.cloud import Call, Cloud, Logged
+from fakes.gce.cloud import EXTERNAL_POOL, Call, Cloud, Logged
 from fakes.gce.discovery import PREFIX, Method, discovery
 from fakes.gce.errors import ApiError
 from fakes.gce.faults import Effect, Error, FailedOperation, Lag, LoseAnswer
@@ -42,9 +42,11 @@ class World(Seeding):
         number: int = 123_456_789_012,
         zones: Iterable[str] = DEFAULT_ZONES,
         regions: Iterable[str] = DEFAULT_REGIONS,
+        addresses: str = EXTERNAL_POOL,
     ) -> None:
-        super().__init__(project, number, clock or RealClock())
+        super().__init__(project, number, clock or RealClock(), addresses)
         self._blank = (tuple(zones), tuple(regions))
+        self._blank_addresses = addresses
         self.seed_places(*self._blank)
 
     # -- the door ---------------------------------------------------------------------------
@@ -264,7 +266,7 @@ class World(Seeding):
         """Forget everything, settings included; only the seeded places remain."""
         with self.lock:
             lock = self.lock
-            Cloud.__init__(self, self.project, self.number, self.clock)
+            Cloud.__init__(self, self.project, self.number, self.clock, self._blank_addresses)
             self.lock = lock
             self.seed_places(*self._blank)
 

@@ -43,7 +43,7 @@ class World(Stack):
     def __enter__(self):
         super().__enter__()
         try:
-            self.seed_nodes()
+            self.start_nodes()
             self.apply(*BASE)
         except BaseException:
             self.stop()

@@ -2,6 +2,8 @@
 
 import pytest
 
+from fakes.clock import VirtualClock
+from fakes.gce import Request, World
 from tests.contract.gce.door import REGION, URL, Door
 
 RULES = "global/forwardingRules"
@@ -109,6 +111,42 @@ def test_a_target_of_another_type_is_refused(balanced: Door):
     balanced.do("POST", f"{RULES}/fr/setTarget", {"target": "global/targetHttpProxies/tp2"})
     target = balanced.get(f"{RULES}/fr")["target"]
     assert target == f"{URL}global/targetHttpProxies/tp2"
+
+
+def test_external_addresses_come_out_of_the_range_asked_for(balanced: Door):
+    assert balanced.fake("GET", "addresses") == {"pool": "34.64.0.0/10"}
+    given = balanced.get(f"{RULES}/fr")["IPAddress"]
+    balanced.fake("POST", "addresses", {"pool": "127.128.3.0/29"})
+    found = {balanced.insert("global/addresses", f"a{i}")["address"] for i in range(3)}
+    found.add(balanced.insert(RULES, "x", target=TARGET, portRange="80")["IPAddress"])
+    assert found == {f"127.128.3.{i}" for i in range(2, 6)}
+    assert balanced.get(f"{RULES}/fr")["IPAddress"] == given
+    balanced.fake("POST", "reset")
+    assert balanced.fake("GET", "addresses") == {"pool": "34.64.0.0/10"}
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        pytest.param("127.128.3.0/30", id="too small"),
+        pytest.param("127.128.3.1/24", id="no network"),
+        pytest.param("fd00::/64", id="not IPv4"),
+    ],
+)
+def test_a_range_that_cannot_be_is_refused(world, pool):
+    answer = world.handle(Request("POST", "/_fake/addresses", {}, {"pool": pool}))
+    assert answer.status == 400
+    assert world.addresses == "34.64.0.0/10"
+
+
+def test_a_world_keeps_the_range_it_was_made_with():
+    world = World(clock=VirtualClock(), addresses="127.128.4.0/24")
+    world.addresses = "127.128.5.0/24"
+    twin = World.restore(world.snapshot())
+    assert twin.addresses == "127.128.5.0/24"
+    world.reset()
+    assert world.addresses == "127.128.4.0/24"
+    assert world.seed("addresses", "global", "a", {})["address"].startswith("127.128.4.")
 
 
 def _internal(door: Door) -> str:
