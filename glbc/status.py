@@ -28,7 +28,13 @@ TOLD: Mapping[Reason, str] = {
     Reason.REFERENCE_MISSING: "ReferenceMissing",
 }
 SHARED_KINDS = frozenset(
-    {Kind.BACKEND_SERVICE, Kind.HEALTH_CHECK, Kind.INSTANCE_GROUP, Kind.FIREWALL}
+    {
+        Kind.BACKEND_SERVICE,
+        Kind.HEALTH_CHECK,
+        Kind.INSTANCE_GROUP,
+        Kind.FIREWALL,
+        Kind.SSL_CERTIFICATE,
+    }
 )
 CALLED: Mapping[str, str] = {
     # What upstream's events call a front end's parts.

@@ -13,6 +13,7 @@ from glbc.kube.client import Api
 from glbc.kube.note import leave_note
 from glbc.model.views import Ingress, Snapshot
 from glbc.naming import scheme_of
+from glbc.translate.classes import is_ours
 
 KEY = "httpsRedirect"
 
@@ -30,7 +31,7 @@ def decided(config: Config, note: Mapping[str, str] | None, snapshot: Snapshot) 
     """
     said = config.https_redirect or (note or {}).get(KEY, "")
     if not said:
-        if any(_has_one(ingress) for ingress in snapshot.ingresses.values()):
+        if any(_has_one(one, snapshot, config) for one in snapshot.ingresses.values()):
             raise ConfigError(
                 "configuration",
                 "https_redirect",
@@ -48,5 +49,8 @@ def remember(config: Config, note: Mapping[str, str] | None, api: Api) -> None:
         leave_note(api, {KEY: config.https_redirect})
 
 
-def _has_one(ingress: Ingress) -> bool:
-    return bool(ingress.address or scheme_of(ingress.metadata.finalizers or ()))
+def _has_one(ingress: Ingress, snapshot: Snapshot, config: Config) -> bool:
+    """Tell whether a load balancer of ours, or of ingress-gce, serves the Ingress."""
+    if scheme_of(ingress.metadata.finalizers or ()):
+        return True
+    return bool(ingress.address) and is_ours(ingress, snapshot, config)

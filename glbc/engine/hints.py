@@ -21,6 +21,7 @@ def hints_of(
     nodes: Iterable[Observed],
     refused: Iterable[ResourceKey],
     instance_tags: Mapping[str, tuple[str, ...]],
+    unlisted: Iterable[str] = (),
 ) -> Hints:
     """Return the hints of what was observed.
 
@@ -28,6 +29,7 @@ def hints_of(
         nodes: everything that was observed.
         refused: what the cloud refuses to make.
         instance_tags: instance name -> its network tags.
+        unlisted: kinds of which nothing is known yet: absence of them means nothing.
     """
     nodes = list(nodes)
     groups = {
@@ -44,6 +46,7 @@ def hints_of(
     }
     certificates: set[str] = set()
     modes: set[Any] = set()
+    listeners: set[tuple[str, str, ResourceKey]] = set()
     for node in nodes:
         match node.spec:
             case UrlMap() if node.ownership is Ownership.OWNED:
@@ -60,10 +63,14 @@ def hints_of(
                 facts["addresses"][node.key.name] = ip
             case ForwardingRule(ip_address=str() as ip):
                 facts["rules"][node.key] = ip
+                if isinstance(node.spec.port_range, str):
+                    listeners.add((ip, node.spec.port_range, node.key))
     known = {mode for mode in modes if isinstance(mode, str)}
     return Hints(
         **facts,
         certificates=frozenset(certificates),
+        listeners=frozenset(listeners),
+        unlisted=frozenset(unlisted),
         balancing="UTILIZATION" if "UTILIZATION" in known else "".join(sorted(known)),
         refused=frozenset(refused),
         instance_tags=instance_tags,

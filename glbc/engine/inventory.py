@@ -136,7 +136,8 @@ class Inventory:
 
     def hints(self, refused: Iterable[ResourceKey]) -> Hints:
         """Return the little that translation may know of the cloud."""
-        return hints_of(self._there.values(), refused, self._tags)
+        unlisted = [kind for kind in MANAGED if kind not in self.listed]
+        return hints_of(self._there.values(), refused, self._tags, unlisted)
 
     def _put(self, key: ResourceKey, body: Body, began: float) -> None:
         old = self._there.get(key)

@@ -128,6 +128,7 @@ class Loop:
         if self.turn is not None:
             until = self.turn.desired.until
             due.append(now + max(0.0, until - self.clock.time()))
+        due.append(now + self.config.resync_sec)  # never for ever, whatever is due
         return max(0.0, min(due, default=now + 1.0) - now)
 
     def resync(self, kinds: Iterable[str] = ()) -> None:

@@ -93,6 +93,9 @@ class ThreadWorkers:
             self._cluster.write(write)
         except ClusterError as failure:
             error = failure
+        except Exception as bug:
+            log.exception("publish_crashed", write=type(write).__name__)
+            error = ClusterError(f"internal error: {bug!r}")
         self._written.put((write, error))
         self._ring()
 

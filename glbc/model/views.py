@@ -284,6 +284,8 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     certificates: frozenset[str] = frozenset()  # names of all that there are, whoever made them
     addresses: Mapping[str, str] = {}  # global address -> its IP
     rules: Mapping[ResourceKey, str] = {}  # forwarding rule -> its IP
+    listeners: frozenset[tuple[str, str, ResourceKey]] = frozenset()  # IP, ports, who has them
+    unlisted: frozenset[str] = frozenset()  # kinds that nobody could list so far
     balancing: str = ""  # the mode that live backends of our groups have; "" when there are none
     refused: frozenset[ResourceKey] = frozenset()  # resources whose CREATE is parked
     instance_tags: Mapping[str, tuple[str, ...]] = {}  # instance name -> its network tags

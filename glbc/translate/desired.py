@@ -104,8 +104,9 @@ def translate(
     served: dict[str, Served] = {}
     owners = _owners(claims)
     for name, claim in claims.items():
-        if owners[claim.names.url_map] != name:
-            findings.append(_collision(claim, owners[claim.names.url_map]))
+        if owners.get(claim.names.url_map) != name:
+            other = next(owners[one] for one in _asked(claim.names) if one in owners)
+            findings.append(_collision(claim, other))
             continue
         old = before.read.get(name)
         if (
@@ -152,9 +153,10 @@ def _names(ingress: Ingress, scheme: Scheme, namer: Namer, known: Served | None)
 
 
 def _owners(claims: Mapping[str, Claim]) -> dict[str, str]:
-    """Return who has each URL map's name: the oldest of those who ask for it.
+    """Return who has each name: the oldest of those who ask for it.
 
-    v1 names are joined and cut, so that `a-b/c` and `a/b-c` ask for the same.
+    v1 names are joined and cut, each kind's at another place, so that `a-b/c` and `a/b-c` ask for
+    the same, and two long names may share only some.
     """
 
     def age(name: str) -> tuple[str, str]:
@@ -162,8 +164,15 @@ def _owners(claims: Mapping[str, Claim]) -> dict[str, str]:
 
     owners: dict[str, str] = {}
     for name in sorted(claims, key=age):
-        owners.setdefault(claims[name].names.url_map, name)
+        asked = _asked(claims[name].names)
+        if not any(one in owners for one in asked):
+            owners.update(dict.fromkeys(asked, name))
     return owners
+
+
+def _asked(names: FrontendNames) -> list[str]:
+    words = (names.url_map, names.http_proxy, names.https_proxy, names.http_rule, names.https_rule)
+    return [word for word in (*words, names.redirect_map) if word]
 
 
 def _collision(claim: Claim, owner: str) -> Finding:
@@ -171,7 +180,7 @@ def _collision(claim: Claim, owner: str) -> Finding:
         claim.ingress.ref,
         Reason.NAME_COLLISION,
         "metadata.name",
-        f"ingress {owner} has the URL map {claim.names.url_map} already, so this one is not served",
+        f"ingress {owner} has names of {claim.names.url_map} already, so this one is not served",
         "give it another name; names under the v1 scheme are joined by dashes and cut",
         Severity.ERROR,
     )

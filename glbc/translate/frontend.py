@@ -26,6 +26,19 @@ CODES: Final = frozenset(
 )
 
 
+FEEDING: Final = frozenset(
+    # What the decisions here rest on: while one of these was never listed, nothing is decided.
+    {
+        Kind.FORWARDING_RULE,
+        Kind.ADDRESS,
+        Kind.TARGET_HTTP_PROXY,
+        Kind.TARGET_HTTPS_PROXY,
+        Kind.SSL_CERTIFICATE,
+        Kind.URL_MAP,
+    }
+)
+
+
 class Front(msgspec.Struct, frozen=True, kw_only=True):
     """What is served, and how."""
 
@@ -53,23 +66,33 @@ def front_of(
     http = annotations.flag(ingress.metadata, annotations.ALLOW_HTTP, default=True)
     findings: list[Finding] = []
     kept: set[ResourceKey] = {keys.address}
-    if secured.asked and not secured.certificates:
+    https = bool(secured.certificates)
+    opened = keys.https_rule in hints.rules
+    if secured.asked and not https:
         # Nothing to serve HTTPS with: what serves it, if anything does, is left alone.
         kept |= {keys.https_proxy, keys.https_rule}
-    both = http and bool(secured.certificates)
-    redirect = _redirect(ingress, keys, (snapshot, hints), config, findings) if both else None
+    if not http and https and not opened:
+        # HTTP is not taken away before HTTPS is open.
+        kept |= {keys.http_proxy, keys.http_rule}
     redirects_now = hints.http_proxies.get(keys.http_proxy) == keys.redirect_map is not None
-    if redirects_now and not secured.certificates:
+    if redirects_now and not https:
         # HTTP stops to redirect first: until then HTTPS is not taken away.
         kept |= {keys.https_proxy, keys.https_rule}
-    if not redirects_now and keys.http_rule in hints.rules and keys.https_rule not in hints.rules:
-        redirect = None  # what serves HTTP is not sent to a port that is not open yet
-    address = _static(ingress, keys, hints, findings)
-    if address is None and both:
-        address = _shared(keys, hints)
-        kept.discard(keys.address)
+    redirect = None
+    if http and https:
+        redirect = _redirect(ingress, keys, (snapshot, hints), config, findings)
+    if not opened and _may_stay_closed(keys, secured, hints, redirects_now):
+        redirect = None  # nobody is sent to a port that is not open
+    ports = [port for port, on in (("80-80", http), ("443-443", https)) if on]
+    address = _static(ingress, keys, hints, ports, findings)
+    if address is None:
+        address = _managed(keys, hints, both=https and (http or keys.http_rule in hints.rules))
+        if address is not None:
+            kept.discard(address.key)
     if address is not None and not address.exists and not address.ours:
         kept |= {keys.http_rule, keys.https_rule}
+    if FEEDING & hints.unlisted:
+        kept |= set(keys.all())  # what is there is not known: nothing is decided
     return Front(
         http=http,
         redirect=redirect,
@@ -79,15 +102,40 @@ def front_of(
     )
 
 
-def _shared(keys: FrontEndKeys, hints: Hints) -> Address:
-    """Return the managed address: it has the IP of a rule that serves already, if there is one."""
+def _may_stay_closed(
+    keys: FrontEndKeys, secured: Secured, hints: Hints, redirects_now: bool
+) -> bool:
+    """Tell whether HTTPS, which is not open yet, may not open soon: HTTP must not rely on it."""
+    needed = {keys.https_proxy, keys.https_rule, keys.address, *secured.certificates}
+    if needed & hints.refused:
+        return True
+    return not redirects_now and keys.http_rule in hints.rules
+
+
+def _managed(keys: FrontEndKeys, hints: Hints, *, both: bool) -> Address | None:
+    """Return the managed address: it has the IP of a rule that serves already, if there is one.
+
+    With one protocol there is none, unless it is reserved already: then it stays in use.
+    """
     live = hints.rules.get(keys.http_rule) or hints.rules.get(keys.https_rule) or ""
     reserved = hints.addresses.get(keys.address.name, "")
+    if not both:
+        usable = reserved and live in {"", reserved}
+        return Address(key=keys.address, ip=reserved, exists=True, ours=True) if usable else None
+    for name, ip in sorted(hints.addresses.items()):
+        if ip == live and name != keys.address.name and not reserved:
+            # Somebody's own address has served so far: it cannot be reserved twice.
+            other = msgspec.structs.replace(keys.address, name=name)
+            return Address(key=other, ip=ip, exists=True, ours=False)
     return Address(key=keys.address, ip=reserved or live, exists=bool(reserved), ours=True)
 
 
 def _static(
-    ingress: Ingress, keys: FrontEndKeys, hints: Hints, findings: list[Finding]
+    ingress: Ingress,
+    keys: FrontEndKeys,
+    hints: Hints,
+    ports: list[str],
+    findings: list[Finding],
 ) -> Address | None:
     """Return the address that the user names, or None. Says so where it cannot be used."""
     name = annotations.text(ingress.metadata, annotations.STATIC_IP)
@@ -120,6 +168,20 @@ def _static(
                 Severity.ERROR,
             )
         )
+    mine = {keys.http_rule, keys.https_rule}
+    taken = [who for at, port, who in hints.listeners if at == ip and port in ports]
+    if others := sorted(set(taken) - mine):
+        findings.append(
+            Finding(
+                ingress.ref,
+                Reason.STATIC_ADDRESS_NOT_USABLE,
+                f"metadata.annotations[{annotations.STATIC_IP}]",
+                f"address {name} is in use by {others[0]}; no other one is used instead",
+                "name another address, or free this one",
+                Severity.ERROR,
+            )
+        )
+        ip = ""
     return Address(key=key, ip=ip, exists=bool(ip), ours=False)
 
 

@@ -76,7 +76,13 @@ def front_facts(ingress: Ingress, keys: FrontEndKeys, hints: Hints) -> tuple[Any
     meta, spec = ingress.metadata, ingress.spec
     asked = [annotations.text(meta, key) for key in annotations.FRONT]
     if not spec.tls and not any(asked):
-        return (hints.http_proxies.get(keys.http_proxy) == keys.redirect_map,)
+        return (
+            hints.http_proxies.get(keys.http_proxy) == keys.redirect_map,
+            hints.addresses.get(keys.address.name),
+            hints.rules.get(keys.http_rule),
+            hints.rules.get(keys.https_rule),
+            hints.unlisted,
+        )
     static = annotations.text(meta, annotations.STATIC_IP)
     return (
         hints.http_proxies.get(keys.http_proxy),
@@ -86,6 +92,8 @@ def front_facts(ingress: Ingress, keys: FrontEndKeys, hints: Hints) -> tuple[Any
         hints.addresses.get(keys.address.name),
         hints.addresses.get(static) if static else None,
         tuple(name in hints.certificates for name in pre_shared(ingress)),
+        hints.listeners if static else None,
+        hints.unlisted,
     )
 
 

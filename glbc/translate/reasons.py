@@ -36,6 +36,7 @@ class Reason(StrEnum):
     SERVICE_NOT_FOUND = "ServiceNotFound"
     SERVICE_PORT_NOT_FOUND = "ServicePortNotFound"
     STATIC_ADDRESS_NOT_USABLE = "StaticAddressNotUsable"
+    TOO_MANY_CERTIFICATES = "TooManyCertificates"
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -162,9 +163,14 @@ FINDINGS: Final = (
     ),
     Row(
         Reason.STATIC_ADDRESS_NOT_USABLE,
-        "The address that the Ingress names does not exist, or is regional. No other address is used "
+        "The address that the Ingress names does not exist, is regional, or is used by another rule. No other address is used "
         "instead: a new front end waits for it, one that serves is left as it is.",
         "Reserve a global address of that name.",
+    ),
+    Row(
+        Reason.TOO_MANY_CERTIFICATES,
+        "More certificates are asked for than a proxy takes. The first ones are served.",
+        "Put several hosts into one certificate.",
     ),
 )
 

@@ -33,6 +33,7 @@ from glbc.translate import annotations
 from glbc.translate.reasons import Reason
 
 MOST_IN_CHAIN: Final = 5  # certificates (API: sslCertificates.certificate)
+MOST_CERTIFICATES: Final = 15  # of one proxy (API: targetHttpsProxies.sslCertificates)
 LEAST_RSA_BITS: Final = 2048
 FOREVER: Final = float("inf")
 
@@ -121,8 +122,19 @@ def secured(  # noqa: PLR0913  # one Ingress, seen from all sides
     served = hints.https_proxies.get(proxy, ())
     for resource in reader.uploads(snapshot, proxy.project, {key.name for key in served}):
         certificates[resource.key] = resource
+    for key in [key for key in certificates if key in hints.refused and key not in served]:
+        del certificates[key]  # the others are not held up; the event of the refusal says why
+    if len(certificates) > MOST_CERTIFICATES:
+        reader.miss(
+            "spec.tls",
+            Reason.TOO_MANY_CERTIFICATES,
+            f"{len(certificates)} certificates are asked for, {MOST_CERTIFICATES} are the most",
+            "put several hosts into one certificate",
+        )
+        certificates = dict(list(certificates.items())[:MOST_CERTIFICATES])
     ours = [key for key in served if key.name.startswith(names.certificate_prefix)]
     last_good = [key for key in ours if key not in certificates] if reader.missed else []
+    last_good = last_good[: MOST_CERTIFICATES - len(certificates)]
     return Secured(
         asked=True,
         certificates=(*certificates, *last_good),
@@ -210,14 +222,16 @@ def pair_of(secret: Secret) -> Pair:
         raise BadPairError("data[tls.key]", "is missing", "put the PEM private key there")
     chain = _decoded(data.tls_crt.encode(), "data[tls.crt]")
     key = _decoded(data.tls_key.reveal(), "data[tls.key]")
-    leaf = _leaf(chain)
-    _check_key(leaf, key)
-    return Pair(
-        chain,
-        Private(key),
-        leaf.not_valid_before_utc.timestamp(),
-        leaf.not_valid_after_utc.timestamp(),
-    )
+    try:
+        leaf = _leaf(chain)
+        _check_key(leaf, key)
+        times = (leaf.not_valid_before_utc.timestamp(), leaf.not_valid_after_utc.timestamp())
+    except BadPairError:
+        raise
+    except Exception:  # noqa: BLE001 (the parser has many words for "odd", and reads lazily)
+        hint = "make the certificate anew, with an RSA or ECDSA key that browsers know"
+        raise BadPairError("data[tls.crt]", "has parts that nobody can read", hint) from None
+    return Pair(chain, Private(key), *times)
 
 
 def _decoded(text: bytes, field: str) -> bytes:

@@ -6,7 +6,14 @@ from fakes.kube import World, running
 from glbc.commands.firststart import decided, remember
 from glbc.config import Config, ConfigError
 from glbc.kube.note import read_note
-from glbc.model.views import Ingress, Meta, Snapshot
+from glbc.model.views import (
+    Ingress,
+    IngressStatus,
+    LoadBalancerIngress,
+    LoadBalancerStatus,
+    Meta,
+    Snapshot,
+)
 from tests.kube.support import api
 
 NEW = Snapshot(ingresses={"a/b": Ingress(metadata=Meta(name="b", namespace="a"))})
@@ -54,3 +61,12 @@ def test_another_word_later_changes_the_note(tmp_path) -> None:
 def test_a_cluster_with_load_balancers_is_not_decided_for() -> None:
     with pytest.raises(ConfigError, match=r"explicit .* or tls"):
         decided(Config(), None, OLD)
+
+
+def test_load_balancers_of_other_controllers_do_not_count() -> None:
+    meta = Meta(name="b", namespace="a", annotations={"kubernetes.io/ingress.class": "nginx"})
+    status = IngressStatus(
+        load_balancer=LoadBalancerStatus(ingress=(LoadBalancerIngress(ip="1.2.3.4"),))
+    )
+    other = Snapshot(ingresses={"a/b": Ingress(metadata=meta, status=status)})
+    assert decided(Config(), None, other).https_redirect == "tls"

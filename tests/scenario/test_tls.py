@@ -1,12 +1,13 @@
 """HTTPS: certificates that come, go, rotate and break; the redirect; one address for both."""
 
+import base64
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import PrivateFormat, load_pem_private_key
 
 from fakes.build import ingress, service
-from fakes.gce import Request
+from fakes.gce import Error, Request
 from tests.support import pki
 from tests.support.house import NAMER, PROJECT, House
 
@@ -386,3 +387,123 @@ def install_frontend_config(house: House) -> None:
             },
         }
     )
+
+
+class TestFoundByReview:
+    """Each was a defect once."""
+
+    def test_a_certificate_of_an_odd_curve_is_named_and_stops_nobody(self) -> None:
+        crt, key = pki.pair(HOST, 1)
+        der = bytearray(base64.b64decode("".join(crt.decode().splitlines()[1:-1])))
+        curve = bytes.fromhex("2a8648ce3d030107")  # OID of P-256
+        at = der.index(curve)
+        der[at : at + len(curve)] = bytes.fromhex("2a8648ce3d03017f")
+        text = base64.encodebytes(bytes(der)).decode()
+        odd = f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n".encode()
+        house = shop(pki.secret("shop/tls", odd, key), web("tls"))
+        assert house.address("shop/web")
+        assert house.events("BadCertificate")
+
+    def test_long_v1_names_that_share_only_some_stop_nobody(self) -> None:
+        old = ["networking.gke.io/ingress-finalizer"]
+        house = House()
+        house.apply(service("shop/dflt", "http=80->30303"), good())
+        for end in "ab":
+            body = ingress(f"shop/{'x' * 49}{end}", default="dflt:http", finalizers=old)
+            body["spec"]["tls"] = [{"secretName": "tls"}]
+            house.apply(body)
+            house.clock.advance(2)
+        house.settle()
+        assert house.address(f"shop/{'x' * 49}a")
+        assert house.events("NameCollision")
+
+    def test_a_static_address_in_use_takes_nothing_down(self) -> None:
+        house = House()
+        reserve(house, "mine")
+        other = ingress("shop/other", default="dflt:http", annotations={STATIC: "mine"})
+        house.apply(service("shop/dflt", "http=80->30303"), other, web())
+        house.settle()
+        address = house.address("shop/web")
+        house.cloud.writes.clear()
+        house.apply(web(annotations={STATIC: "mine"}))
+        house.settle()
+        assert wrote(house) == []
+        assert house.address("shop/web") == address
+        (event,) = house.events("StaticAddressNotUsable")
+        assert "is in use by" in event["message"]
+
+    def test_http_is_not_redirected_to_a_port_that_cannot_open(self) -> None:
+        house = House()
+        house.gce.faults.add("sslCertificates.insert", Error(403, "quotaExceeded"), times=None)
+        house.apply(service("shop/dflt", "http=80->30303"), good(), web("tls"))
+        house.settle(patience=40)
+        assert http_serves(house) == FRONT.url_map
+        house.gce.faults.clear()
+        house.settle(patience=200)
+        assert http_serves(house) == FRONT.redirect_map
+
+    def test_sixteen_certificates_are_fifteen_and_a_finding(self) -> None:
+        names = [f"s{number}" for number in range(16)]
+        secrets = [
+            pki.secret(f"shop/{name}", *pki.pair(HOST, 100 + number))
+            for number, name in enumerate(names)
+        ]
+        house = shop(*secrets, web(*names))
+        assert len(served(house)) == 15
+        assert house.events("TooManyCertificates")
+
+    def test_from_http_to_https_only_keeps_the_address_and_makes_before_it_breaks(self) -> None:
+        house = shop(good(), web())
+        address = house.address("shop/web")
+        house.apply(web("tls", annotations={"kubernetes.io/ingress.allow-http": "false"}))
+        house.settle()
+        assert house.address("shop/web") == address
+        order = wrote(house)
+        assert order.index(f"forwardingRules.insert {FRONT.https_rule}") < order.index(
+            f"forwardingRules.delete {FRONT.http_rule}"
+        )
+
+    @pytest.mark.parametrize(
+        "kind", ["globalForwardingRules", "globalAddresses", "sslCertificates", "targetHttpProxies"]
+    )
+    def test_a_list_that_fails_at_the_start_changes_no_address(self, kind: str) -> None:
+        house = shop(good(), web())
+        address = house.address("shop/web")
+        house.start()
+        house.gce.faults.add(f"{kind}.list", Error(503), times=2)
+        house.apply(web("tls"))
+        house.settle()
+        assert house.address("shop/web") == address
+        assert not [step for step in wrote(house) if step.startswith("forwardingRules.delete")]
+        assert not house.events("CertificateNotFound")
+        assert served(house) == [certificate()]
+
+    def test_a_static_address_that_is_taken_out_as_tls_comes_goes_on_serving(self) -> None:
+        house = House()
+        address = reserve(house, "mine")
+        house.apply(
+            service("shop/dflt", "http=80->30303"), good(), web(annotations={STATIC: "mine"})
+        )
+        house.settle()
+        house.apply(web("tls"))
+        house.settle()
+        assert {r["IPAddress"] for r in house.gce.resources("forwardingRules")} == {address}
+        assert len(house.gce.resources("forwardingRules")) == 2
+
+    def test_the_finalizer_waits_for_the_certificates(self) -> None:
+        house = shop(good(), web("tls"))
+        house.gce.faults.add("sslCertificates.delete", Error(503), times=3)
+        house.kube.delete("Ingress", "shop/web")
+        for _ in range(3000):
+            house.loop.step()
+            house.clock.advance(0.1)
+            if house.ingress("shop/web") is None:
+                break
+        assert house.names("sslCertificates") == []
+        assert house.ingress("shop/web") is None
+
+    def test_slow_lists_at_a_resync_never_make_the_wait_endless(self) -> None:
+        house = shop(web())
+        house.clock.advance(house.config.resync_sec + 1)
+        house.loop._list_again()
+        assert house.loop.wake_in() <= house.config.resync_sec
