@@ -14,10 +14,11 @@ from typing import Final
 
 from fakes.nodes.api import ApiError
 from fakes.nodes.cluster import Cluster
+from fakes.nodes.door import listen
 from fakes.nodes.kinds import POD, Key, Obj, going, is_true, key_of, uid_of
 from fakes.nodes.probe import Probe
 from fakes.nodes.program import HEALTH, Behaviour, Program, behaviour_of
-from fakes.nodes.web import Server, listen
+from fakes.nodes.web import Server
 from fakes.nodes.writes import FINALIZER, Finish, now
 
 DEFAULT_PORT: Final = 8080  # of a container that declares none
@@ -52,7 +53,7 @@ class Container:
             frozenset(paths),
         )
 
-    async def start(self, address: str) -> None:
+    def start(self, address: str) -> None:
         """Listen on the container's ports; say in `refused` when that fails."""
         ports = [
             int(one["containerPort"])
@@ -63,7 +64,7 @@ class Container:
         server = Server(self.program.answer)
         try:
             for port in ports or [DEFAULT_PORT]:
-                await server.start(listen(address, port))
+                server.start(listen(address, port))
         except OSError as error:
             server.abort()
             self.refused = f"{address}: {error.strerror}"
@@ -167,12 +168,12 @@ class Pod:
         probes: list[asyncio.Task[None]] = []
         try:
             if not going(self.obj):
-                await self._start()
+                self._start()
                 probes = [asyncio.create_task(self._probed(one)) for one in self.containers]
             while not going(self.obj) and not self.dead:
                 await self._report()
                 await self._next_change()
-                await self._restart()
+                self._restart()
             await self._end()
         finally:
             for probe in probes:
@@ -191,14 +192,14 @@ class Pod:
     def _down(self) -> bool:
         return any(one.server is None for one in self.containers)
 
-    async def _start(self) -> None:
+    def _start(self) -> None:
         for container in self.containers:
-            await container.start(self.address)
+            container.start(self.address)
             container.settle()
             if container.refused:
                 self._back_at = time.monotonic() + AGAIN_SEC
 
-    async def _restart(self) -> None:
+    def _restart(self) -> None:
         if not self._down() or time.monotonic() < self._back_at or self.dead or going(self.obj):
             return
         for container in self.containers:
@@ -206,7 +207,7 @@ class Pod:
                 container.restarts += not container.refused
                 if container.probe is not None:
                     container.probe.passed = False
-                await container.start(self.address)
+                container.start(self.address)
                 if container.refused:
                     self._back_at = time.monotonic() + AGAIN_SEC
 

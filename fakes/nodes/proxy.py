@@ -5,17 +5,16 @@ of the event loop. A port without an endpoint is closed, so a connection to it i
 Connections that are carried stay when their Service or endpoint goes, as on a real node.
 """
 
-import asyncio
 import logging
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from fakes.nodes.cluster import Cluster
+from fakes.nodes.door import Door, listen
 from fakes.nodes.endpoints import SERVICE_NAME
 from fakes.nodes.forward import Backend, Client, Pairs
 from fakes.nodes.kinds import SERVICE, SLICE, Obj
-from fakes.nodes.web import listen
 
 EXPOSED: Final = frozenset({"NodePort", "LoadBalancer"})
 
@@ -51,28 +50,21 @@ class Listener:
     """One open node port."""
 
     def __init__(self, address: str, port: int, target: Target) -> None:
-        self.target = target
-        self.address = address
-        self.port = port
-        self.pairs: Pairs = set()
-        self._turn = 0
-        self._server: asyncio.Server | None = None
-
-    async def open(self) -> None:
         """Listen.
 
         Raises:
             OSError: the port is taken by somebody else.
         """
-        loop = asyncio.get_running_loop()
-        listener = listen(self.address, self.port)
-        self._server = await loop.create_server(self._client, sock=listener)
+        self.target = target
+        self.address = address
+        self.port = port
+        self.pairs: Pairs = set()
+        self._turn = 0
+        self._door = Door(listen(address, port), self._client)
 
     def close(self) -> None:
         """Listen no more; what is carried goes on."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        self._door.close()
 
     def abort(self) -> None:
         """Listen no more and reset what is carried, also what is only just coming in."""
@@ -102,7 +94,7 @@ class Proxy:
         self._open: dict[Place, Listener] = {}
         self._carrying: dict[str, set[Listener]] = {}  # by node: also closed ones that carry still
 
-    async def follow(self, nodes: Mapping[str, str]) -> bool:
+    def follow(self, nodes: Mapping[str, str]) -> bool:
         """Open and close ports; `nodes` are the ones that are up, with their addresses.
 
         Returns:
@@ -120,11 +112,11 @@ class Proxy:
             if place in self._open:
                 self._open[place].target = target
                 continue
-            listener = Listener(nodes[place.node], place.port, target)
+            address = nodes[place.node]
             try:
-                await listener.open()
+                listener = Listener(address, place.port, target)
             except OSError as error:
-                log.warning("node port %s:%s: %s", listener.address, place.port, error.strerror)
+                log.warning("node port %s:%s: %s", address, place.port, error.strerror)
                 complete = False
                 continue
             self._open[place] = listener

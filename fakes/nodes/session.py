@@ -112,7 +112,7 @@ class Session:
         return done
 
     async def _forward(self) -> bool:
-        return await self.proxy.follow(self.kubelets.up())
+        return self.proxy.follow(self.kubelets.up())
 
     async def _control(self) -> bool:
         works: list[Work] = []

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
+from fakes.nodes.door import Door
+
 MAX_HEAD: Final = 64 * 1024  # bytes of request line and headers
 MAX_BODY: Final = 16 * 1024 * 1024  # bytes; beyond it the request is refused
-BACKLOG: Final = 1024
 _GOES_ON: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BODILESS: Final = frozenset({204, 304})
 
@@ -58,24 +59,6 @@ class BadRequestError(ValueError):
     """What came in is not HTTP/1.1 as we understand it."""
 
 
-def listen(address: str, port: int) -> socket.socket:
-    """Return a listening TCP socket.
-
-    Raises:
-        OSError: the address or port is not to be had.
-    """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address, port))
-        listener.listen(BACKLOG)
-        listener.setblocking(False)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
 class Server:
     """The listeners and connections of one program. Used on one event loop only."""
 
@@ -84,12 +67,11 @@ class Server:
         self.draining = False
         self.stopped = False
         self.connections: set[Connection] = set()
-        self._servers: list[asyncio.Server] = []
+        self._doors: list[Door] = []
 
-    async def start(self, listener: socket.socket) -> None:
+    def start(self, listener: socket.socket) -> None:
         """Take connections from a listening socket, which is the server's from now on."""
-        loop = asyncio.get_running_loop()
-        self._servers.append(await loop.create_server(lambda: Connection(self), sock=listener))
+        self._doors.append(Door(listener, lambda: Connection(self)))
 
     def drain(self) -> None:
         """Let every connection end with its next answer; go on taking new ones."""
@@ -98,9 +80,9 @@ class Server:
     def stop(self) -> None:
         """Take no more connections; close the idle ones, let the others end with their answer."""
         self.draining = self.stopped = True
-        for server in self._servers:
-            server.close()
-        self._servers.clear()
+        for door in self._doors:
+            door.close()
+        self._doors.clear()
         for connection in tuple(self.connections):
             connection.close_if_idle()
 

@@ -19,11 +19,12 @@ from urllib.request import ProxyHandler, Request, build_opener
 from fakes.nodes.api import Api
 from fakes.nodes.cluster import ClusterChangedError
 from fakes.nodes.control import Control
+from fakes.nodes.door import listen
 from fakes.nodes.instances import Instances
 from fakes.nodes.kubelet import Hosts
 from fakes.nodes.session import Session
 from fakes.nodes.settings import Settings
-from fakes.nodes.web import Server, listen
+from fakes.nodes.web import Server
 
 START_SEC: Final = 30.0  # until the nodes are registered
 STOP_SEC: Final = 10.0
@@ -51,7 +52,7 @@ class World:
         control = Control(instances)
         server = Server(control.answer)
         try:
-            await server.start(self.listener)
+            server.start(self.listener)
             await instances.add([(one.machine, one.address) for one in hosts.by_name.values()])
             async with Api(settings.server, settings.kubeconfig) as api:
                 while True:

@@ -8,7 +8,7 @@ from fakes.nodes.api import ApiError
 from fakes.nodes.cluster import Cluster
 from fakes.nodes.kinds import POD, Kind, Obj, going
 
-FINALIZER: Final = "nodes.fakes.glbc.dev/serving"  # holds a Pod until its connections have ended
+FINALIZER: Final = "fakes.glbc/serving"  # holds a Pod until its connections have ended
 
 
 @dataclass(frozen=True)
