@@ -28,6 +28,7 @@ from fakes.gce.seeding import DEFAULT_REGIONS, DEFAULT_ZONES, Seeding
 from fakes.gce.wire import AnswerLostError, Json, Later, Request, Response, clone
 
 UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+TICK: Final = 1e-6  # seconds
 NO_UUID: Final = "00000000-0000-0000-0000-000000000000"
 
 
@@ -69,7 +70,8 @@ class World(Seeding):
         """Let time pass: turn a virtual clock, sleep by a real one."""
         if isinstance(self.clock, VirtualClock):
             with self.lock:
-                self.clock.advance(seconds)
+                # At least a tick: the rest of a wait may be too small to move a float.
+                self.clock.advance(max(seconds, TICK))
         else:
             time.sleep(seconds)
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from fakes.gce import FailedOperation
+from fakes.clock import VirtualClock
+from fakes.gce import FailedOperation, Request, World
 from tests.contract.gce.door import URL, ZONE, Door
 
 CHECKS = "global/healthChecks"
@@ -168,3 +169,16 @@ def test_an_operation_lives_with_its_resource(door: Door):
     assert everywhere[ZONE]["operations"][0]["name"] == begun["name"]
     door.call("DELETE", f"{ZONE}/operations/{begun['name']}")
     assert door.refused("GET", f"{ZONE}/operations/{begun['name']}").status == 404
+
+
+@pytest.mark.parametrize("elapsed", [0.1, 1234.5678, 98_765.4321, 7_654_321.0123])
+def test_a_wait_ends_whatever_the_clock_says(elapsed: float):
+    clock = VirtualClock()
+    clock.advance(elapsed)  # far from zero, the last bit of a wait is too small for a float
+    world = World(project="demo", clock=clock)
+    world.latency.default = 500
+    base = "/compute/v1/projects/demo/global"
+    check = {**BODY, "httpHealthCheck": {"port": 80}}
+    begun = world.handle(Request("POST", f"{base}/healthChecks", {}, check)).body
+    waited = world.handle(Request("POST", f"{base}/operations/{begun['name']}/wait", {}, None))
+    assert waited.body["status"] == "RUNNING"
