@@ -14,12 +14,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
+
+from fakes.nodes.slices import claimed
 
 PROJECT: Final = "demo"
 BIN: Final = Path(sys.executable).parent
@@ -45,7 +47,8 @@ class Stack:
         """Prepare a stack; `traffic` adds nodes with pods, and the cloud's data plane."""
         self.directory = directory
         self.traffic = traffic
-        self.slice = random.SystemRandom().randrange(1, 250)  # of the loopback addresses
+        self.slice = 0  # of the loopback addresses: one that nobody else on the machine has
+        self._claims = ExitStack()
         self.gce = f"http://127.0.0.1:{_free_port()}"
         self.kube = f"http://127.0.0.1:{_free_port()}"
         self.kubeconfig = directory / "kubeconfig"
@@ -54,6 +57,8 @@ class Stack:
 
     def __enter__(self) -> Self:
         self.directory.mkdir(parents=True, exist_ok=True)
+        if self.traffic:
+            self.slice = self._claims.enter_context(claimed())
         self.kubeconfig.write_text(_kubeconfig(self.kube), encoding="utf-8")
         try:
             for part, url in (("gce", self.gce), ("kube", self.kube)):
@@ -125,6 +130,7 @@ class Stack:
         for log in self._logs:
             log.close()
         self._logs.clear()
+        self._claims.close()
 
     def is_running(self, name: str) -> bool:
         """Tell whether a part's process is alive."""

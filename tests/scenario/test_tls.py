@@ -1,6 +1,7 @@
 """HTTPS: certificates that come, go, rotate and break; the redirect; one address for both."""
 
 import base64
+import json
 from typing import Any
 
 import pytest
@@ -8,6 +9,9 @@ from cryptography.hazmat.primitives.serialization import PrivateFormat, load_pem
 
 from fakes.build import ingress, service
 from fakes.gce import Error, Request
+from glbc.model.graph import Graph
+from glbc.plan.render import render_json, render_text
+from glbc.plan.simulate import rehearse
 from tests.support import pki
 from tests.support.house import NAMER, PROJECT, House
 
@@ -92,8 +96,12 @@ class TestChain:
         house = shop(good(), web("tls"))
         key = pki.pair(HOST, 1)[1].decode().splitlines()[1]
         told = capsys.readouterr()
+        assert house.loop.turn is not None
         turn = str(house.loop.turn) + repr(house.loop.inventory.__dict__)
-        assert key not in told.out + told.err + turn + str(house.kube.list("Event"))
+        fresh = rehearse(house.loop.turn.desired.graph, Graph())
+        plan = render_text(fresh, ()) + json.dumps(render_json(fresh, ())) + repr(fresh)
+        assert "sslCertificates" in plan
+        assert key not in told.out + told.err + turn + plan + str(house.kube.list("Event"))
 
 
 class TestSecrets:
