@@ -23,12 +23,14 @@ from glbc.engine.clock import SystemClock
 from glbc.engine.executor import Runner
 from glbc.engine.loop import Loop, run
 from glbc.engine.workers import ThreadWorkers
+from glbc.errors import GlbcError
 from glbc.kube.note import read_note
 from glbc.ops import logs
 
 log = structlog.get_logger()
 
 STOP_SEC: Final = 3.0  # how long what is under way may take after a signal
+LOOK_SEC: Final = 10.0  # how often it is checked that the watches' threads live
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 Told = signal.Signals | Exception | None
@@ -75,7 +77,7 @@ def main(config: Config) -> int:
         signal.signal(number, lambda number, _: told.put(signal.Signals(number)))
     thread = threading.Thread(target=run_loop, name="loop", daemon=True)
     thread.start()
-    end = told.get()
+    end = _wait_for(told, connection)
     if isinstance(end, signal.Signals):
         log.info("stopping", signal=end.name)
     stop.set()
@@ -92,6 +94,16 @@ def main(config: Config) -> int:
         sys.stderr.flush()
         os._exit(code)
     return code
+
+
+def _wait_for(told: "queue.SimpleQueue[Told]", connection: Connection) -> Told:
+    """Return what ends the process: a signal, the loop's end, or a watch whose thread has died."""
+    while True:
+        try:
+            return told.get(timeout=LOOK_SEC)
+        except queue.Empty:
+            if not connection.cluster.reflectors.alive():
+                return GlbcError("a watch of the cluster has ended by a bug: see the log above")
 
 
 def _leave_the_start(_number: int, _frame: FrameType | None) -> None:

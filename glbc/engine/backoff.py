@@ -29,9 +29,7 @@ class Backoff:
     def failed(self, key: Hashable, now: float, wait: float | None = None) -> None:
         """Remember a failure; `wait` seconds instead of the table's when given."""
         times = self.times(key) + 1
-        if wait is None:
-            wait = WAITS_SEC[min(times, len(WAITS_SEC)) - 1]
-        self._trouble[key] = _Trouble(times, now + wait)
+        self._trouble[key] = _Trouble(times, now + (_wait(times) if wait is None else wait))
 
     def cleared(self, key: Hashable) -> None:
         """Forget the failures of a key."""
@@ -42,6 +40,10 @@ class Backoff:
         trouble = self._trouble.get(key)
         return trouble.times if trouble else 0
 
+    def wait_of(self, key: Hashable) -> float:
+        """Return the seconds of the table for the failures so far."""
+        return _wait(self.times(key))
+
     def allows(self, key: Hashable, now: float) -> bool:
         """Tell whether the key may be tried now."""
         trouble = self._trouble.get(key)
@@ -50,3 +52,7 @@ class Backoff:
     def due(self, now: float) -> Iterator[float]:
         """Yield the moments still to come at which a key may be tried again."""
         return (t.retry_at for t in self._trouble.values() if t.retry_at > now)
+
+
+def _wait(times: int) -> float:
+    return WAITS_SEC[min(max(times, 1), len(WAITS_SEC)) - 1]

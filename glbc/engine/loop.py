@@ -29,6 +29,7 @@ from glbc.errors import (
     Rejected,
     Stale,
 )
+from glbc.model.calls import EventNote
 from glbc.model.compute import Spec
 from glbc.model.graph import Graph, Observed, Ownership
 from glbc.model.keys import Kind, ResourceKey
@@ -248,8 +249,10 @@ class Loop:
         wait = float(self.config.resync_sec)
         if outcome.error is not None:
             log.warning("list_failed", kind=job.kind, error=str(outcome.error))
-            wait = min(wait, 5.0)
+            self._backoff.failed(job.kind, outcome.ended)
+            wait = min(wait, self._backoff.wait_of(job.kind))
         else:
+            self._backoff.cleared(job.kind)
             self.inventory.fold_list(job.kind, outcome.bodies, outcome.began)
             unread = set(self.inventory.owned_groups()) - set(job.groups)
             if job.kind == Kind.INSTANCE_GROUP:
@@ -318,7 +321,9 @@ class Loop:
             namer=self.namer,
             config=self.config,
         )
-        sent = self._publisher.tell(writes(snapshot, desired, due, actual), snapshot)
+        current = list(writes(snapshot, desired, due, actual))
+        sent = self._publisher.tell(current, snapshot)
+        self._publisher.forget({note for note in current if isinstance(note, EventNote)})
         return self._publisher.tell(leaving, snapshot) or sent
 
 

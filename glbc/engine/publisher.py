@@ -1,6 +1,6 @@
 """What was published: each write once for the object as we see it, and again only if it failed."""
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
 from typing import Final
 
 import structlog
@@ -52,6 +52,10 @@ class Publisher:
             self._workers.publish(write)
             told = True
         return told
+
+    def forget(self, current: Collection[Write]) -> None:
+        """Forget the warnings that hold no more: if one comes back, it is told again."""
+        self._told = {note for note in self._told if note.type == "Normal" or note in current}
 
     def fold(self) -> None:
         """Take in how the writes ended; one that failed is due again after a while."""

@@ -6,6 +6,7 @@ import pytest
 
 from glbc import status
 from glbc.engine import loop
+from glbc.engine.executor import Attempt
 from glbc.engine.inventory import Inventory
 from glbc.plan.planner import Action, Plan
 from tests.scenario import test_chaos
@@ -28,6 +29,7 @@ def release_early(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def forget_what_is_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Inventory, "doubt", lambda *_: None)
+    monkeypatch.setattr(Attempt, "look_again", lambda *_: None)
 
 
 @pytest.mark.parametrize(

@@ -498,6 +498,15 @@ class TestFoundByReview:
         assert {r["IPAddress"] for r in house.gce.resources("forwardingRules")} == {address}
         assert len(house.gce.resources("forwardingRules")) == 2
 
+    def test_a_warning_that_comes_back_is_told_again(self) -> None:
+        house = shop(web("tls"))
+        house.apply(good())
+        house.settle()
+        house.kube.delete("Secret", "shop/tls")
+        house.settle()
+        (event,) = house.events("SecretNotFound")
+        assert event["count"] == 2
+
     def test_the_finalizer_waits_for_the_certificates(self) -> None:
         house = shop(good(), web("tls"))
         house.gce.faults.add("sslCertificates.delete", Error(503), times=3)
