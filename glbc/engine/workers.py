@@ -1,4 +1,4 @@
-"""Threads that run jobs: a pool for the cloud, one for Kubernetes writes.
+"""Threads that run jobs: a pool for the cloud, one for Kubernetes patches, one for events.
 
 They hand outcomes back through queues and ring a bell; they share nothing else with the loop.
 """
@@ -15,7 +15,7 @@ from glbc.engine.executor import Runner
 from glbc.engine.jobs import Job, ListJob, Outcome
 from glbc.engine.ports import Clock, Cluster
 from glbc.errors import CloudError, ClusterError
-from glbc.model.calls import Write
+from glbc.model.calls import EventNote, Write
 
 log = structlog.get_logger()
 
@@ -23,7 +23,7 @@ Item = TypeVar("Item")
 
 
 class ThreadWorkers:
-    """`cloud-n` threads for actions and reads, `observe` for lists, `publish` for Kubernetes."""
+    """`cloud-n` for actions and reads, `observe-n` for lists, `publish` and `events` for Kubernetes."""
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class ThreadWorkers:
         self._cloud = ThreadPoolExecutor(threads, thread_name_prefix="cloud")
         self._observe = ThreadPoolExecutor(4, thread_name_prefix="observe")
         self._publisher = ThreadPoolExecutor(1, thread_name_prefix="publish")
+        self._teller = ThreadPoolExecutor(1, thread_name_prefix="events")
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._written: queue.SimpleQueue[tuple[Write, ClusterError | None]] = queue.SimpleQueue()
 
@@ -50,8 +51,9 @@ class ThreadWorkers:
         pool.submit(self._run, job)
 
     def publish(self, write: Write) -> None:
-        """Carry out a Kubernetes write, one after the other."""
-        self._publisher.submit(self._write, write)
+        """Carry out a Kubernetes write, one after the other; an address never waits behind events."""
+        pool = self._teller if isinstance(write, EventNote) else self._publisher
+        pool.submit(self._write, write)
 
     def drain(self) -> list[Outcome]:
         """Return the outcomes since the last call."""
@@ -63,7 +65,7 @@ class ThreadWorkers:
 
     def stop(self, seconds: float) -> bool:
         """Start nothing more; wait for what is under way, and tell whether all of it has ended."""
-        pools = (self._cloud, self._observe, self._publisher)
+        pools = (self._cloud, self._observe, self._publisher, self._teller)
         for pool in pools:
             pool.shutdown(wait=False, cancel_futures=True)
         waits = [threading.Thread(target=pool.shutdown, daemon=True) for pool in pools]
