@@ -27,7 +27,7 @@ def main() -> int:
         ("edge", "the cloud's data plane: Envoy, configured from fakes.gce"),
     ):
         parts.add_parser(name, help=what, add_help=False)
-    parts.add_parser("up", help="both fakes and glbc, until Ctrl-C")
+    parts.add_parser("up", help="all fakes and glbc, until Ctrl-C")
     parts.add_parser("demo", help="the walkthrough; exit 0 only if all of it held")
     args, rest = parser.parse_known_args()
     if rest and args.part not in {"nodes", "edge"}:

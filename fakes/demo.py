@@ -1,6 +1,6 @@
 """The walkthrough, and the same world left running for somebody to play with.
 
-Nothing is simulated by this script: kubectl, glbc and both APIs are processes that talk over
+Nothing is simulated by this script: kubectl, curl, glbc and each fake are processes that talk over
 sockets. Each step prints what was run and what came back, and checks it; the first step that does
 not hold ends the walkthrough with exit code 1.
 """

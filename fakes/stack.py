@@ -1,4 +1,4 @@
-"""Both fakes and glbc as processes: what `make up`, `make demo` and the end-to-end tests stand on.
+"""The fakes and glbc as processes: what `make up`, `make demo` and the end-to-end tests stand on.
 
 Every part is a process of its own and talks over loopback sockets only. Leaving the stack ends
 every process; their logs stay in the directory until it is removed by whoever made it.

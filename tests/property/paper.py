@@ -2,7 +2,7 @@
 
 The paper cloud holds the truth; the planner sees a view of it. Actions start from the frontier, up
 to `hands` at once, and end in any order; desires change midway; a crash forgets what is in flight,
-of which some has still happened. The judge knows the promises (DESIGN §2) and asks the truth, never
+of which some has still happened. The judge knows the promises (P1, P4–P8) and asks the truth, never
 the planner: `Broken` names the promise that does not hold.
 """
 

@@ -1,4 +1,4 @@
-"""What must hold of every plan, and of every way to carry it out (DESIGN §2, P1, P4–P8, P12).
+"""What must hold of every plan, and of every way to carry it out (the promises P1, P4–P8, P12).
 
 Each promise is checked against random worlds; `test_planner_mutants.py` shows that each of them
 can fail. `HYPOTHESIS_PROFILE=soak` looks at many more worlds.
