@@ -16,7 +16,19 @@ START = datetime(2023, 11, 1, tzinfo=UTC)  # some days before the virtual clock 
 @cache
 def pair(host: str, serial: int = 1, days: int = 3650, begins: int = 0) -> tuple[bytes, bytes]:
     """Return (certificate, key) in PEM for a host; another serial is another pair."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    return _signed(ec.generate_private_key(ec.SECP256R1()), host, serial, days, begins)
+
+
+@cache
+def fixed_pair(host: str) -> tuple[bytes, bytes]:
+    """Return (certificate, key) in PEM for a host, the same bytes in every process."""
+    key = ec.derive_private_key(int.from_bytes(host.encode()[:31], "big"), ec.SECP256R1())
+    return _signed(key, host, 1, 3650, 0)
+
+
+def _signed(
+    key: ec.EllipticCurvePrivateKey, host: str, serial: int, days: int, begins: int
+) -> tuple[bytes, bytes]:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     first = START + timedelta(days=begins)
     certificate = (
@@ -28,7 +40,7 @@ def pair(host: str, serial: int = 1, days: int = 3650, begins: int = 0) -> tuple
         .not_valid_before(first)
         .not_valid_after(first + timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        .sign(key, hashes.SHA256())
+        .sign(key, hashes.SHA256(), ecdsa_deterministic=True)
     )
     return certificate.public_bytes(serialization.Encoding.PEM), encoded(key)
 

@@ -345,3 +345,10 @@ def test_kubectl_applies_them_knows_the_short_name_and_explains(kubectl: Kubectl
     kubectl("create", "-f", "-", stdin=yaml.safe_dump(config({"timeoutSec": 40})))
     assert "backendconfig.cloud.google.com/a" in kubectl("get", "bc", "-o", "name")
     assert "0 (always ask" in kubectl("explain", "bc.spec.cdn.defaultTtl")
+
+
+def test_every_example_is_accepted_by_strict_kubectl(kubectl: Kubectl):
+    kubectl("apply", "-f", str(HERE))
+    examples = HERE.parent / "examples"
+    for path in sorted(examples.glob("*.yaml")):
+        kubectl("apply", "--validate=strict", "-f", str(path))
