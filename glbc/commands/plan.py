@@ -14,7 +14,7 @@ from glbc.engine.jobs import ListJob, ReadJob
 from glbc.engine.loop import known_names
 from glbc.kube.note import read_note
 from glbc.model.keys import Kind
-from glbc.model.kinds import MANAGED
+from glbc.model.kinds import MANAGED, POLICIES
 from glbc.ops import logs
 from glbc.ownership import ownership_of
 from glbc.plan import guard
@@ -62,7 +62,7 @@ def main(config: Config, out: TextIO, *, as_json: bool, colour: bool) -> int:
 
 def _survey(inventory: Inventory, runner: Runner) -> None:
     """List every kind once, then read the members of our groups."""
-    for kind in (*MANAGED, Kind.INSTANCE):
+    for kind in (*MANAGED, *POLICIES, Kind.INSTANCE):
         outcome = runner.run(ListJob(kind))
         if outcome.error is not None:
             raise outcome.error
