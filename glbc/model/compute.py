@@ -181,7 +181,7 @@ class PathMatcher(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
     name: str
     default_service: Ref | UnsetType = UNSET
-    path_rules: tuple[PathRule, ...] | UnsetType = UNSET
+    path_rules: tuple[PathRule, ...] = ()  # none when left out, as the API leaves out none
 
 
 class UrlRedirect(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
