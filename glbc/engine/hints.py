@@ -43,6 +43,7 @@ def hints_of(
         "https_proxies": {},
         "addresses": {},
         "rules": {},
+        "protocols": _protocols(nodes),
     }
     certificates: set[str] = set()
     modes: set[Any] = set()
@@ -75,3 +76,12 @@ def hints_of(
         refused=frozenset(refused),
         instance_tags=instance_tags,
     )
+
+
+def _protocols(nodes: Iterable[Observed]) -> dict[ResourceKey, str]:
+    """Return what each backend service speaks."""
+    return {
+        node.key: node.spec.protocol
+        for node in nodes
+        if isinstance(node.spec, BackendService) and isinstance(node.spec.protocol, str)
+    }

@@ -141,6 +141,7 @@ class ServicePort(View, frozen=True):
     name: str = ""
     node_port: int = 0
     protocol: str = "TCP"
+    app_protocol: str | None = None  # a hint: `http`, `https`, `kubernetes.io/h2c`, …
 
 
 class ServiceSpec(View, frozen=True):
@@ -148,6 +149,7 @@ class ServiceSpec(View, frozen=True):
 
     type: str = "ClusterIP"
     ports: tuple[ServicePort, ...] | None = None
+    cluster_ip: str | None = msgspec.field(name="clusterIP", default=None)  # `None`: headless
 
 
 class Service(View, frozen=True):
@@ -225,10 +227,19 @@ class Node(View, frozen=True):
     status: NodeStatus = NodeStatus()
 
 
+class ParametersRef(View, frozen=True):
+    """IngressClass spec.parameters."""
+
+    api_group: str | None = None
+    kind: str = ""
+    name: str = ""
+
+
 class IngressClassSpec(View, frozen=True):
     """IngressClass spec."""
 
     controller: str = ""
+    parameters: ParametersRef | None = None
 
 
 class IngressClass(View, frozen=True):
@@ -238,6 +249,26 @@ class IngressClass(View, frozen=True):
     spec: IngressClassSpec = IngressClassSpec()
 
 
+class RequiredPolicy(View, frozen=True):
+    """IngressParameters spec.securityPolicy."""
+
+    required: bool = False
+
+
+class IngressParametersSpec(View, frozen=True):
+    """IngressParameters spec."""
+
+    security_policy: RequiredPolicy | None = None
+    https_redirect: str = ""  # tls | explicit; "": the configuration decides
+
+
+class IngressParameters(View, frozen=True):
+    """glbc.gcp.kubernetes.io/v1 IngressParameters; cluster-wide."""
+
+    metadata: Meta
+    spec: IngressParametersSpec | None = None
+
+
 VIEWS: Final[dict[str, type[View]]] = {
     "Ingress": Ingress,
     "Service": Service,
@@ -245,6 +276,7 @@ VIEWS: Final[dict[str, type[View]]] = {
     "IngressClass": IngressClass,
     "Secret": Secret,
     "FrontendConfig": FrontendConfig,
+    "IngressParameters": IngressParameters,
 }
 
 
@@ -272,6 +304,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     ingress_classes: Mapping[str, IngressClass] = {}
     secrets: Mapping[str, Secret] = {}  # of type kubernetes.io/tls only
     frontend_configs: Mapping[str, FrontendConfig] = {}
+    ingress_parameters: Mapping[str, IngressParameters] = {}
     complete: frozenset[str] = frozenset()  # kinds whose list is done and whose watch is alive
 
 
@@ -289,3 +322,4 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     balancing: str = ""  # the mode that live backends of our groups have; "" when there are none
     refused: frozenset[ResourceKey] = frozenset()  # resources whose CREATE is parked
     instance_tags: Mapping[str, tuple[str, ...]] = {}  # instance name -> its network tags
+    protocols: Mapping[ResourceKey, str] = {}  # our backend services -> what each speaks now

@@ -11,6 +11,7 @@ from glbc.model.views import IngressBackend, Service, ServicePort, ServicePortRe
 from glbc.translate.reasons import Reason
 
 WITH_NODE_PORTS: Final = frozenset({"NodePort", "LoadBalancer"})
+HEADLESS: Final = "None"  # spec.clusterIP
 
 
 def resolve(
@@ -58,6 +59,8 @@ def resolve_service(  # who asks, where, for what
             f"service {where} does not exist",
             "create it, or name another one",
         )
+    if refused := _refused(found, user, field):
+        return refused
     chosen = _port(found, port)
     if chosen is None:
         wanted = port.name or port.number
@@ -89,6 +92,28 @@ def resolve_service(  # who asks, where, for what
         else config.health_check_path,
         origin=f"{user} {field}",
     )
+
+
+def _refused(service: Service, user: ObjectRef, field: str) -> Finding | None:
+    """Return why no port of the Service can ever be served, or None."""
+    where = f"service {service.metadata.namespace}/{service.metadata.name}"
+    if service.spec.type == "ExternalName":
+        return Finding(
+            user,
+            Reason.EXTERNAL_NAME_SERVICE,
+            field,
+            f"{where} is of type ExternalName, which has no node port",
+            "name a Service of type NodePort",
+        )
+    if service.spec.cluster_ip == HEADLESS:
+        return Finding(
+            user,
+            Reason.HEADLESS_SERVICE,
+            field,
+            f"{where} is headless, so it has no node port",
+            "make another Service of type NodePort for the same pods",
+        )
+    return None
 
 
 def _port(service: Service, wanted: ServicePortRef) -> ServicePort | None:

@@ -14,15 +14,23 @@ from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey
 from glbc.model.loadbalancer import Backend, FrontendNames, LoadBalancer
 from glbc.naming import Namer, path_matcher
 
+CHECK_FIELD = {
+    # protocol of a backend -> the block of its health check
+    "HTTP": "http_health_check",
+    "HTTPS": "https_health_check",
+    "HTTP2": "http2_health_check",
+}
 CHECK_DESCRIPTION = "Default kubernetes L7 Loadbalancing health check."
 
 
 def backend_description(backend: Backend) -> str:
     """Return upstream's record of a backend, as Go's json.Marshal writes it (`&` escaped)."""
     port = f"&ServiceBackendPort{{Name:{backend.port_name},Number:{backend.port_number},}}"
+    features = ["HTTP2"] if backend.protocol == "HTTP2" else []  # sorted; left out when empty
     record = {
         "kubernetes.io/service-name": f"{backend.service.namespace}/{backend.service.name}",
         "kubernetes.io/service-port": port,
+        **({"x-features": features} if features else {}),
     }
     text = json.dumps(record, separators=(",", ":"), ensure_ascii=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
@@ -64,11 +72,16 @@ def backend_resources(
             timeout_sec=60,
             healthy_threshold=1,
             unhealthy_threshold=10,
-            http_health_check=compute.HttpCheck(
-                port=backend.node_port, request_path=backend.check_path
-            ),
+            **{
+                CHECK_FIELD[backend.protocol]: compute.HttpCheck(
+                    port=backend.node_port, request_path=backend.check_path
+                )
+            },
         ),
-        origin={"type": backend.origin, "http_health_check": str(backend.service)},
+        origin={
+            "type": backend.protocol_origin or backend.origin,
+            CHECK_FIELD[backend.protocol]: str(backend.service),
+        },
         wanted_by=users,
     )
     by_rate = balancing != "UTILIZATION"
@@ -91,7 +104,10 @@ def backend_resources(
             backends=entries,
             log_config=compute.LogConfig(enable=True, sample_rate=1.0),
         ),
-        origin={"port_name": str(backend.service), "protocol": backend.origin},
+        origin={
+            "port_name": str(backend.service),
+            "protocol": backend.protocol_origin or backend.origin,
+        },
         wanted_by=users,
     )
 

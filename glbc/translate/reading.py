@@ -12,6 +12,7 @@ from glbc.model.keys import ResourceKey
 from glbc.model.loadbalancer import Backend, FrontendNames, LoadBalancer
 from glbc.model.views import FrontendConfig, Hints, Ingress, Secret, Service, Snapshot
 from glbc.translate import annotations
+from glbc.translate.classes import ClassParameters, parameters_of
 from glbc.translate.lower import FrontEndKeys
 from glbc.translate.tls import pre_shared
 
@@ -43,6 +44,7 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
                 snapshot.frontend_configs.get(name) is found
                 for name, found in seen.frontend_configs
             )
+            and seen.parameters == parameters_of(ingress, snapshot)
             and self.hints_hold(hints, now)
         )
 
@@ -53,6 +55,7 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
             now < seen.until
             and seen.refused == hints.refused
             and all(hints.url_maps.get(key) == live for key, live in seen.url_maps)
+            and all(hints.protocols.get(key) == live for key, live in seen.protocols)
             and seen.front == front_facts(seen.ingress, seen.keys, hints)
         )
 
@@ -65,6 +68,8 @@ class LookedAt(msgspec.Struct, frozen=True, kw_only=True):
     secrets: tuple[tuple[str, Secret | None], ...]
     frontend_configs: tuple[tuple[str, FrontendConfig | None], ...]
     url_maps: tuple[tuple[ResourceKey, UrlMap | None], ...]
+    protocols: tuple[tuple[ResourceKey, str | None], ...]  # live, of backends
+    parameters: ClassParameters
     refused: frozenset[ResourceKey]
     front: tuple[Any, ...]  # front_facts
     keys: FrontEndKeys
