@@ -99,9 +99,9 @@ def _bad_host(owner: ObjectRef, host: str, field: str) -> Finding:
 def _paths(
     owner: ObjectRef, rule: IngressRule, field: str, findings: list[Finding]
 ) -> dict[str, Asked]:
-    host = rule.host or ANY_HOST
     written: dict[str, tuple[str, ...]] = {}  # field of a path -> what it stands for
     taken: dict[str, str] = {}  # path of the URL map -> the field that has it now
+    lost: dict[tuple[str, str], list[str]] = {}  # who takes from whom -> which paths
     paths: dict[str, Asked] = {}
     for at, path in enumerate(rule.http.paths if rule.http else ()):
         where = f"{field}.paths[{at}]"
@@ -114,35 +114,51 @@ def _paths(
         for one in written[where]:
             paths.pop(one, None)  # the later one stands last
             paths[one] = Asked(path.backend, f"{where}.backend")
-            if (before := taken.get(one)) and _is_told(written, before, where):
-                findings.append(_replaced(owner, f"{where}.path", one, host))
+            if before := taken.get(one):
+                lost.setdefault((where, before), []).append(one)
             taken[one] = where
-    for where, stands_for in written.items():
-        winners = sorted({taken[one] for one in stands_for})
-        if where not in winners and not _is_repeated(written, where, winners):
-            findings.append(_shadowed(owner, f"{where}.path", stands_for, winners))
+    shadowed = _shadowed(written, taken)
+    for where, winners in shadowed.items():
+        findings.append(_never_reached(owner, where, written[where], winners))
+    for (where, before), ones in lost.items():
+        if before not in shadowed and _is_told(written[before], written[where]):
+            findings.append(_replaced(owner, where, ones, rule.host or ANY_HOST))
     return paths
 
 
-def _is_repeated(written: Mapping[str, tuple[str, ...]], where: str, by: list[str]) -> bool:
-    """Tell whether one later path says the same again."""
-    return len(by) == 1 and written[by[0]] == written[where]
+def _shadowed(
+    written: Mapping[str, tuple[str, ...]], taken: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """Return the paths that other ones take everything from, and who they are.
+
+    One that a single later path just says again is a duplicate, no more.
+    """
+    shadowed = {}
+    for where, stands_for in written.items():
+        winners = sorted({taken[one] for one in stands_for})
+        is_repeated = len(winners) == 1 and written[winners[0]] == stands_for
+        if where not in winners and not is_repeated:
+            shadowed[where] = winners
+    return shadowed
 
 
-def _is_told(written: Mapping[str, tuple[str, ...]], before: str, after: str) -> bool:
-    """Tell whether a path that gives way is worth a word of its own.
+def _is_told(lost: tuple[str, ...], won: tuple[str, ...]) -> bool:
+    """Tell whether a path that gives way to a later one is worth a word.
 
     One exact path inside an earlier prefix is what Kubernetes means by it: the exact one wins.
     """
-    lost, won = written[before], written[after]
-    return lost == won or (len(lost) > 1 and won[0].endswith("*"))
+    return lost == won or (len(lost) > 1 and won[0].endswith(ANY_PATH))
 
 
-def _replaced(owner: ObjectRef, field: str, path: str, host: str) -> Finding:
-    message = f"path {path} of host {host} is there already; this one replaces it"
-    return Finding(owner, Reason.DUPLICATE_PATH, field, message, "keep one of them", Severity.NOTE)
+def _replaced(owner: ObjectRef, where: str, paths: list[str], host: str) -> Finding:
+    message = f"path {' and '.join(paths)} of host {host} is there already; this one replaces it"
+    hint, field = "keep one of them", f"{where}.path"
+    return Finding(owner, Reason.DUPLICATE_PATH, field, message, hint, Severity.NOTE)
 
 
-def _shadowed(owner: ObjectRef, field: str, paths: tuple[str, ...], winners: list[str]) -> Finding:
+def _never_reached(
+    owner: ObjectRef, where: str, paths: tuple[str, ...], winners: list[str]
+) -> Finding:
     message = f"no request reaches {' or '.join(paths)} here: {', '.join(winners)} replaces it"
-    return Finding(owner, Reason.SHADOWED_PATH, field, message, "put this path after that one")
+    hint = "put this path after that one"
+    return Finding(owner, Reason.SHADOWED_PATH, f"{where}.path", message, hint)

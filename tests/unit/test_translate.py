@@ -251,7 +251,9 @@ CLASSES = (
         pytest.param("gce", "", False, True, "", id="annotation gce"),
         pytest.param("gce", "nginx", False, True, "ClassesDisagree", id="the annotation wins"),
         pytest.param("mine", "", False, True, "", id="the configured extra class"),
-        pytest.param("nginx", "ours", False, False, "ClassesDisagree", id="the annotation wins, away from us"),
+        pytest.param(
+            "nginx", "ours", False, False, "ClassesDisagree", id="the annotation wins, away from us"
+        ),
         pytest.param("nginx", "", True, False, "", id="another annotation, served so far"),
         pytest.param("", "ours", False, True, "", id="an IngressClass of ours"),
         pytest.param("", "nginx", False, False, "", id="an IngressClass of others"),
