@@ -169,10 +169,28 @@ ClusterUid = Annotated[
         show_default=False,
     ),
 ]
+IngressClassName = Annotated[
+    str | None,
+    typer.Option(
+        "--ingress-class",
+        help="Value of kubernetes.io/ingress.class that is ours beside gce.",
+        metavar="NAME",
+        show_default=False,
+    ),
+]
+DefaultBackend = Annotated[
+    str | None,
+    typer.Option(
+        "--default-backend-service",
+        help='Service for what no rule matches; "" for none. [default: kube-system/default-http-backend]',
+        metavar="NAMESPACE/NAME",
+        show_default=False,
+    ),
+]
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0913 (each option is a parameter)
     *,
     config: ConfigPath = None,
     project: Project = None,
@@ -180,9 +198,22 @@ def run(
     anonymous: Anonymous = None,
     kubeconfig: Kubeconfig = None,
     cluster_uid: ClusterUid = None,
+    ingress_class: IngressClassName = None,
+    default_backend_service: DefaultBackend = None,
 ) -> int:
     """Run the controller until it is told to stop."""
-    settings = _settings(config, project, endpoint, anonymous, kubeconfig, cluster_uid)
+    settings = _settings(
+        config,
+        {
+            "project": project,
+            "cloud.endpoint": endpoint,
+            "cloud.anonymous": anonymous,
+            "kube.kubeconfig": kubeconfig,
+            "cluster_uid": cluster_uid,
+            "ingress_class": ingress_class,
+            "default_backend_service": default_backend_service,
+        },
+    )
     from glbc.commands import run as command  # noqa: PLC0415 (a verb loads what it needs)
 
     return command.main(settings)
@@ -197,32 +228,31 @@ def plan(  # noqa: PLR0913 (each option is a parameter)
     anonymous: Anonymous = None,
     kubeconfig: Kubeconfig = None,
     cluster_uid: ClusterUid = None,
+    ingress_class: IngressClassName = None,
+    default_backend_service: DefaultBackend = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="Form.")] = Output.TEXT,
 ) -> int:
     """Print what `run` would do: exit code 0 for nothing, 2 for changes, 1 for an error."""
-    settings = _settings(config, project, endpoint, anonymous, kubeconfig, cluster_uid)
+    settings = _settings(
+        config,
+        {
+            "project": project,
+            "cloud.endpoint": endpoint,
+            "cloud.anonymous": anonymous,
+            "kube.kubeconfig": kubeconfig,
+            "cluster_uid": cluster_uid,
+            "ingress_class": ingress_class,
+            "default_backend_service": default_backend_service,
+        },
+    )
     from glbc.commands import plan as command  # noqa: PLC0415 (a verb loads what it needs)
 
     as_json = output is Output.JSON
     return command.main(settings, sys.stdout, as_json=as_json, colour=sys.stdout.isatty())
 
 
-def _settings(
-    path: Path | None,
-    project: str | None,
-    endpoint: str | None,
-    anonymous: bool | None,
-    kubeconfig: str | None,
-    cluster_uid: str | None,
-) -> Config:
-    overrides = {
-        "project": project,
-        "cloud.endpoint": endpoint,
-        "cloud.anonymous": anonymous,
-        "kube.kubeconfig": kubeconfig,
-        "cluster_uid": cluster_uid,
-    }
-    return load_config(str(path) if path else None, overrides)
+def _settings(path: Path | None, given: Mapping[str, Any]) -> Config:
+    return load_config(str(path) if path else None, given)
 
 
 def _usage_message(error: Any) -> str:

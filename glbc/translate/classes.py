@@ -151,12 +151,17 @@ def _class_of(ingress: Ingress, snapshot: Snapshot) -> IngressClass | None:
 
 
 def _default_classes(snapshot: Snapshot) -> list[IngressClass]:
-    """Return the default classes, by name; the API server takes one of several."""
-    return [
+    """Return the default classes, first the one that the API server takes: the newest."""
+    found = [
         one
-        for _, one in sorted(snapshot.ingress_classes.items())
+        for one in snapshot.ingress_classes.values()
         if annotations.text(one.metadata, annotations.DEFAULT_CLASS) == "true"
     ]
+    return sorted(
+        found,
+        key=lambda one: (one.metadata.creation_timestamp or "", one.metadata.name),
+        reverse=True,
+    )
 
 
 def _by_spec(ingress: Ingress, snapshot: Snapshot, config: Config) -> Finding | None:
