@@ -61,7 +61,7 @@ def resolve_service(  # who asks, where, for what
         )
     if refused := _refused(found, user, field):
         return refused
-    chosen = _port(found, port)
+    chosen = port_of(found, port)
     if chosen is None:
         wanted = port.name or port.number
         have = ", ".join(f"{p.name or '-'}:{p.port}" for p in found.spec.ports or ())
@@ -116,7 +116,7 @@ def _refused(service: Service, user: ObjectRef, field: str) -> Finding | None:
     return None
 
 
-def _port(service: Service, wanted: ServicePortRef) -> ServicePort | None:
+def port_of(service: Service, wanted: ServicePortRef) -> ServicePort | None:
     """Return the port by name if the reference has one, else the first with that number."""
     for port in service.spec.ports or ():
         if (port.name == wanted.name) if wanted.name else (port.port == wanted.number):

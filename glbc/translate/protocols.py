@@ -11,8 +11,9 @@ import msgspec
 
 from glbc.model.finding import Finding, ObjectRef, Severity
 from glbc.model.loadbalancer import Backend
-from glbc.model.views import Service, ServicePort, Snapshot
+from glbc.model.views import Service, ServicePort, ServicePortRef, Snapshot
 from glbc.translate import annotations
+from glbc.translate.backend import port_of
 from glbc.translate.reasons import Reason
 
 DEFAULT: Final = "HTTP"
@@ -69,10 +70,9 @@ def with_protocol(
         live: the protocol of the backend's backend service, None while there is none.
     """
     service = snapshot.services[f"{backend.service.namespace}/{backend.service.name}"]
-    ports = service.spec.ports or ()
-    port = next(port for port in ports if port.node_port == backend.node_port)
+    port = port_of(service, ServicePortRef(name=backend.port_name, number=backend.port_number))
     try:
-        found = spoken(service, port, live)
+        found = spoken(service, port, live) if port else Spoken()
     except BadProtocolError as bad:
         return Finding(user, Reason.BAD_APP_PROTOCOL, field, str(bad), bad.hint), None
     odd = None
