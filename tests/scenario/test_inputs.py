@@ -1,5 +1,6 @@
 """What an Ingress, its Services and its class can say: protocols, parameters, limits, defaults."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from tests.scenario.test_stories import (
     shop,
     wrote,
 )
-from tests.scenario.test_takeover import a_cluster_of_ingress_gce, install_frontend_config
+from tests.scenario.test_takeover import a_cluster_of_ingress_gce, install_frontend_config, send
 from tests.support import pki
 from tests.support.house import House
 
@@ -98,6 +99,26 @@ class TestProtocols:
         house.apply(dflt)
         house.settle()
         assert house.cloud.writes == []
+
+    @pytest.mark.parametrize("protocol", ["HTTPS", "HTTP2"])
+    def test_what_ingress_gce_made_of_the_annotation_is_taken_over_without_a_write(
+        self, protocol: str
+    ) -> None:
+        house = a_cluster_of_ingress_gce("v2")
+        check = {"port": 30301, "requestPath": "/"}
+        body = {"type": protocol, f"{protocol.lower()}HealthCheck": check}
+        send(house, "PATCH", f"global/healthChecks/{FRONT}", body)
+        live = house.body("backendServices", FRONT)
+        described = json.loads(live["description"])
+        if protocol == "HTTP2":
+            described["x-features"] = ["HTTP2"]
+        text = json.dumps(described, separators=(",", ":")).replace("&", "\\u0026")
+        changed = {"protocol": protocol, "description": text, "fingerprint": live["fingerprint"]}
+        send(house, "PATCH", f"global/backendServices/{FRONT}", changed)
+        house.apply(speaking(f'{{"web":"{protocol}"}}'))
+        house.settle()
+        assert house.cloud.writes == []
+        assert protocols(house) == (protocol, protocol)
 
     def test_a_bad_annotation_leaves_the_backend_serving_as_it_does(self) -> None:
         house = shop(speaking('{"web":"HTTPS"}'))
