@@ -175,10 +175,12 @@ class Reader:
         needs a default, nothing reaches it, and so what serves every other host may stand there.
         """
         own = self.ingress.spec.default_backend
-        if own is None and not self.config.default_backend_service and rules.catch_all:
+        if own is None and not self.config.default_backend_service:
+            told, spare = list(self.findings), list(self._spare)
             hosts = self._hosts(rules, snapshot, None)
             if is_closed(hosts):
                 return hosts[ANY_HOST][ANY_PATH], hosts
+            self.findings, self._spare = told, spare
         default = self._default(snapshot)
         return default, self._hosts(rules, snapshot, default)
 

@@ -37,14 +37,9 @@ class Rules(msgspec.Struct, frozen=True):
     hosts: Mapping[str, Mapping[str, Asked]] = {}
     findings: tuple[Finding, ...] = ()
 
-    @property
-    def catch_all(self) -> bool:
-        """Tell whether every request meets a rule, so that none ever reaches the default backend."""
-        return is_closed(self.hosts)
-
 
 def is_closed(hosts: Mapping[str, Mapping[str, object]]) -> bool:
-    """Tell whether a path of every host, and of any other host, matches whatever is requested."""
+    """Tell whether every request meets a path, so that none ever reaches the default backend."""
     return ANY_HOST in hosts and all(ANY_PATH in paths for paths in hosts.values())
 
 

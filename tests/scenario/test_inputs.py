@@ -266,9 +266,9 @@ class TestLimits:
         house = House(limits=LimitsConfig(hosts=1))
         house.apply(*SERVICES, WEB)
         house.settle()
-        more = {**WEB["spec"], "rules": [*WEB["spec"]["rules"], {**WEB["spec"]["rules"][0]}]}
-        more["rules"][1] = {**more["rules"][1], "host": "b.example.com"}
-        house.apply({**WEB, "spec": more}, service("shop/extra", "80->30399"))
+        rules = {HOST: [("/", "front:80")], "b.example.com": [("/", "extra:80")]}
+        house.apply(service("shop/extra", "80->30399"))
+        house.apply(ingress("shop/web", rules, default="dflt:http"))
         house.settle()
         assert house.names("backendServices") == [FRONT, API, DEFAULT]
         house.add_node("node-33", "us-central1-b")
@@ -329,6 +329,21 @@ class TestDefaultBackend:
         house.apply(ingress("shop/web", {HOST: [("/", "front:80")]}, default="dflt:http"))
         house.settle()
         assert house.address("shop/web")
+
+    def test_a_gap_that_a_missing_service_opens_is_told_once_and_leaves_what_serves(self) -> None:
+        house = House(default_backend_service="")
+        rules = {"": [("/", "front:80")], HOST: [("/", "api:8080")]}
+        house.apply(*SERVICES, ingress("shop/web", rules))
+        house.settle()
+        before = house.body("urlMaps", MAP_OF_WEB)
+        rules["b.example.com"] = [("/", "gone:80")]
+        house.apply(ingress("shop/web", rules))
+        house.settle()
+        assert house.body("urlMaps", MAP_OF_WEB)["defaultService"] == before["defaultService"]
+        assert house.events("NoDefaultBackend")
+        (event,) = house.events("ServiceNotFound")
+        assert "the default backend serves it" in event["message"]
+        assert at_rest(house)
 
     def test_rules_that_stop_to_match_everything_leave_what_serves(self) -> None:
         house = House(default_backend_service="")

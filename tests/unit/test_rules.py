@@ -7,7 +7,7 @@ import pytest
 
 from fakes import build
 from glbc.model.views import Ingress
-from glbc.translate.rules import Rules, is_host, rules_of
+from glbc.translate.rules import Rules, is_closed, is_host, rules_of
 
 
 def _rules(*hosts: tuple[str, list[tuple[str, ...]]], default: str = "") -> Rules:
@@ -200,7 +200,7 @@ def test_hosts_that_it_does_not_take(host: str, hint: str) -> None:
 def test_a_default_backend_that_no_request_reaches_is_told(
     hosts: list[tuple[str, list[tuple[str, ...]]]], closed: bool
 ) -> None:
-    assert closed == _rules(*hosts).catch_all
+    assert closed == is_closed(_rules(*hosts).hosts)
     expected = [("DefaultBackendUnreachable", "spec.defaultBackend")] if closed else []
     assert expected == _told(_rules(*hosts, default="y:80"))
     assert _told(_rules(*hosts)) == []

@@ -699,3 +699,28 @@ def test_the_graph_holds_what_its_url_maps_refer_to() -> None:
     graph: Graph[Resource] = _desired(*WORKED).graph
     for node in graph.of_kind(Kind.URL_MAP):
         assert all(key in graph for key in node.refs)
+
+
+# What a reading rests on -------------------------------------------------------------------------
+
+
+def test_what_a_backend_speaks_now_is_looked_at_again() -> None:
+    service = build.service("shop/web", "http=80->30080")
+    service["spec"]["ports"][0]["appProtocol"] = "https"
+    snapshot = snapshot_of([NODE, DEFAULT, service, build.ingress("shop/web", default="web:80")])
+    first = translate(snapshot, Hints(), NAMER, CONFIG)
+    live = Hints(protocols={_backend(30080): "HTTP"})
+    again = translate(snapshot, live, NAMER, CONFIG, first)
+    assert again.findings == translate(snapshot, live, NAMER, CONFIG).findings != first.findings
+
+
+def test_what_a_class_says_is_looked_at_again() -> None:
+    ours = build.ingress_class("ours", parameters="strict")
+    web = build.ingress("shop/web", default="web:80", class_name="ours")
+    snapshot = snapshot_of([*WORLD, ours, web])
+    first = translate(snapshot, Hints(), NAMER, CONFIG)
+    found = snapshot_of([build.ingress_parameters("strict")]).ingress_parameters
+    there = msgspec.structs.replace(snapshot, ingress_parameters=found)
+    again = translate(there, Hints(), NAMER, CONFIG, first)
+    assert not first.served["shop/web"].programmed
+    assert again.served["shop/web"].programmed
