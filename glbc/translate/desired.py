@@ -15,7 +15,7 @@ from glbc.model.keys import GLOBAL, Kind, ResourceKey
 from glbc.model.loadbalancer import Backend, FrontendNames
 from glbc.model.views import Hints, Ingress, Snapshot
 from glbc.naming import Namer, Scheme, finalizer_of, is_valid_name, scheme_of
-from glbc.translate import cluster, lower
+from glbc.translate import cluster, lower, probes
 from glbc.translate.classes import class_finding, is_ours
 from glbc.translate.ingress import Reader, scheme_for
 from glbc.translate.reading import Translated
@@ -45,6 +45,7 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     until: float = FOREVER  # seconds since 1970: when time alone may change it
     read: Mapping[str, Translated] = {}  # by Ingress: taken over by the next translation
     lowered: Mapping["Wanted", tuple[Resource, ...]] = {}  # by backend: likewise
+    probed: probes.Probed = probes.Probed()  # what pods say of health checks: likewise
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -194,7 +195,9 @@ def _united(
 ) -> Desired:
     (snapshot, hints), (namer, config) = world, settings
     backends, users = _backends(read, namer, config)
+    backends, probed, surprises = _checked(backends, snapshot, before.probed)
     findings = [finding for one in read.values() for finding in one.findings]
+    findings.extend(surprises)
     keep = {key for one in read.values() for key in one.kept}
     everyone = sorted({one.ingress for one in read.values() if _uses_nodes(one)})
     resources: list[Resource] = []
@@ -230,6 +233,7 @@ def _united(
         until=min((one.looked_at.until for one in read.values()), default=FOREVER),
         read=read,
         lowered=lowered,
+        probed=probed,
         keep=frozenset(keep),
         findings=tuple(findings),
         consulted=frozenset(key for one in read.values() for key in one.consulted),
@@ -249,6 +253,21 @@ def _backends(
             backends.setdefault(key, backend)
             users.setdefault(key, set()).add(one.ingress)
     return backends, users
+
+
+def _checked(
+    backends: Mapping[ResourceKey, Backend], snapshot: Snapshot, before: probes.Probed
+) -> tuple[dict[ResourceKey, Backend], probes.Probed, list[Finding]]:
+    """Return the backends with the checks that their pods ask for, and what surprises in them."""
+    questions = {key: probes.question(backend, snapshot) for key, backend in backends.items()}
+    probed = probes.probed(questions.values(), snapshot.pods, before)
+    checked: dict[ResourceKey, Backend] = {}
+    surprises: list[Finding] = []
+    for key, backend in backends.items():
+        facts = probed.facts[questions[key]]
+        checked[key] = probes.with_probe(backend, facts)
+        surprises.extend(probes.surprises(checked[key], facts, snapshot))
+    return checked, probed, surprises
 
 
 def _uses_nodes(one: Translated) -> bool:

@@ -14,8 +14,6 @@ from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey
 from glbc.model.loadbalancer import Backend, FrontendNames, LoadBalancer
 from glbc.naming import Namer, path_matcher
 
-CHECK_DESCRIPTION = "Default kubernetes L7 Loadbalancing health check."
-
 
 def backend_description(backend: Backend) -> str:
     """Return upstream's record of a backend, as Go's json.Marshal writes it (`&` escaped)."""
@@ -54,21 +52,21 @@ def backend_resources(
         namer: names the port.
     """
     users = list(users)
-    check = ResourceKey(key.project, Kind.HEALTH_CHECK, GLOBAL, key.name)
+    check, asked = ResourceKey(key.project, Kind.HEALTH_CHECK, GLOBAL, key.name), backend.check
     yield wanted(
         check,
         compute.HealthCheck(
-            description=CHECK_DESCRIPTION,
+            description=asked.description,
             type=backend.protocol,
-            check_interval_sec=60,
-            timeout_sec=60,
-            healthy_threshold=1,
-            unhealthy_threshold=10,
+            check_interval_sec=asked.check_interval_sec,
+            timeout_sec=asked.timeout_sec,
+            healthy_threshold=asked.healthy_threshold,
+            unhealthy_threshold=asked.unhealthy_threshold,
             http_health_check=compute.HttpCheck(
-                port=backend.node_port, request_path=backend.check_path
+                port=backend.node_port, request_path=asked.path, host=asked.host or UNSET
             ),
         ),
-        origin={"type": backend.origin, "http_health_check": str(backend.service)},
+        origin=_check_origin(backend),
         wanted_by=users,
     )
     by_rate = balancing != "UTILIZATION"
@@ -94,6 +92,16 @@ def backend_resources(
         origin={"port_name": str(backend.service), "protocol": backend.origin},
         wanted_by=users,
     )
+
+
+def _check_origin(backend: Backend) -> dict[str, str]:
+    """Return where each field of a health check comes from; its block has the node port as well."""
+    block = (str(backend.service), backend.check.origin_of("path"))
+    return {
+        **{field: text for field, text in backend.check.origin if field not in {"path", "host"}},
+        "type": backend.origin,
+        "http_health_check": ", ".join(filter(None, block)),
+    }
 
 
 class FrontEndKeys(msgspec.Struct, frozen=True):

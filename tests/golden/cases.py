@@ -22,6 +22,7 @@ VIEW_OF = {
     "Service": "services",
     "Node": "nodes",
     "IngressClass": "ingress_classes",
+    "Pod": "pods",
 }
 UID = "16f2a1b3c4d5e6f7"
 KUBE_SYSTEM = "6d1f3c1e-7a55-4a3f-9d0a-2f4c7f0b9a11"

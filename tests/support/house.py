@@ -40,6 +40,7 @@ GROUPS = {
     "services": "Service",
     "nodes": "Node",
     "ingress_classes": "IngressClass",
+    "pods": "Pod",
 }
 HTTP = {
     Verb.INSERT: "POST",
