@@ -195,9 +195,8 @@ def _united(
 ) -> Desired:
     (snapshot, hints), (namer, config) = world, settings
     backends, users = _backends(read, namer, config)
-    backends, probed, surprises = _checked(backends, snapshot, before.probed)
+    probed = probes.probed(backends, snapshot, before.probed)
     findings = [finding for one in read.values() for finding in one.findings]
-    findings.extend(surprises)
     keep = {key for one in read.values() for key in one.kept}
     everyone = sorted({one.ingress for one in read.values() if _uses_nodes(one)})
     resources: list[Resource] = []
@@ -210,7 +209,10 @@ def _united(
             key for key in cluster.group_keys(nodes, namer, config) if key not in hints.refused
         ]
         resources.extend(cluster.groups(nodes, backends, everyone, namer, config))
-        for key, backend in backends.items():
+        for key, checked in probed.backends.items():
+            backend = checked.backend
+            if checked.facts.may_surprise:
+                findings.extend(probes.surprises(backend, checked.facts, checked.service))
             wanted = Wanted(key, backend, tuple(groups), frozenset(users[key]), hints.balancing)
             lowered[wanted] = before.lowered.get(wanted) or tuple(
                 lower.backend_resources(
@@ -253,21 +255,6 @@ def _backends(
             backends.setdefault(key, backend)
             users.setdefault(key, set()).add(one.ingress)
     return backends, users
-
-
-def _checked(
-    backends: Mapping[ResourceKey, Backend], snapshot: Snapshot, before: probes.Probed
-) -> tuple[dict[ResourceKey, Backend], probes.Probed, list[Finding]]:
-    """Return the backends with the checks that their pods ask for, and what surprises in them."""
-    questions = {key: probes.question(backend, snapshot) for key, backend in backends.items()}
-    probed = probes.probed(questions.values(), snapshot.pods, before)
-    checked: dict[ResourceKey, Backend] = {}
-    surprises: list[Finding] = []
-    for key, backend in backends.items():
-        facts = probed.facts[questions[key]]
-        checked[key] = probes.with_probe(backend, facts)
-        surprises.extend(probes.surprises(checked[key], facts, snapshot))
-    return checked, probed, surprises
 
 
 def _uses_nodes(one: Translated) -> bool:

@@ -13,8 +13,9 @@ from urllib.parse import quote
 import msgspec
 
 from glbc.model.finding import Finding, ObjectRef, Severity
+from glbc.model.keys import ResourceKey
 from glbc.model.loadbalancer import Backend, Check
-from glbc.model.views import Container, HttpGet, Pod, PodSpec, Probe, ServicePort, Snapshot
+from glbc.model.views import Container, HttpGet, Pod, PodSpec, Probe, Service, ServicePort, Snapshot
 from glbc.translate.reasons import Reason
 
 DESCRIPTION: Final = "Kubernetes L7 health check generated with readiness probe settings."
@@ -56,8 +57,15 @@ class ProbeFacts(msgspec.Struct, frozen=True, kw_only=True):
     asked: tuple[str, ...] = ()  # what all probes that fit ask, each once, sorted
     unfit: tuple[str, ...] = ()  # why the other probes over HTTP do not fit, each once, sorted
 
+    @property
+    def may_surprise(self) -> bool:
+        """Tell whether there may be something to tell: for few Services there is."""
+        if self.taken is None:
+            return bool(self.unfit)
+        return len(self.asked) > 1 or _is_too_slow(self.taken.probe)
 
-class Probed(msgspec.Struct, frozen=True, kw_only=True):
+
+class Answers(msgspec.Struct, frozen=True, kw_only=True):
     """The answers of one translation, and what they rest on."""
 
     pods: Mapping[str, Pod] = {}
@@ -65,20 +73,40 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     facts: Mapping[Question, ProbeFacts] = {}
 
 
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """A backend with the check that its pods ask for, and what that rests on."""
+
+    plain: Backend  # as it was read
+    service: Service
+    asked: Question
+    facts: ProbeFacts
+    backend: Backend
+
+
+class Probed(msgspec.Struct, frozen=True, kw_only=True):
+    """What pods say of all backends: taken over by the next translation."""
+
+    backends: Mapping[ResourceKey, Checked] = {}
+    answers: Answers = Answers()
+
+
 # Who is asked -------------------------------------------------------------------------------------
 
 
-def port_of(backend: Backend, snapshot: Snapshot) -> tuple[int, ServicePort]:
+def service_of(backend: Backend, snapshot: Snapshot) -> Service:
+    """Return the Service of a backend that was resolved in this snapshot."""
+    return snapshot.services[f"{backend.service.namespace}/{backend.service.name}"]
+
+
+def port_of(backend: Backend, service: Service) -> tuple[int, ServicePort]:
     """Return the Service's first port with the backend's node port, and its place among them."""
-    service = snapshot.services[f"{backend.service.namespace}/{backend.service.name}"]
     ports = enumerate(service.spec.ports or ())
     return next((at, port) for at, port in ports if port.node_port == backend.node_port)
 
 
-def question(backend: Backend, snapshot: Snapshot) -> Question:
-    """Return what is to be found out for a backend that was resolved in this snapshot."""
-    service = snapshot.services[f"{backend.service.namespace}/{backend.service.name}"]
-    _, port = port_of(backend, snapshot)
+def question(backend: Backend, service: Service) -> Question:
+    """Return what is to be found out for a backend."""
+    _, port = port_of(backend, service)
     labels = tuple(sorted((service.spec.selector or {}).items()))
     target = port.target_port or port.port
     return Question(Selector(backend.service.namespace, labels), target, backend.protocol)
@@ -102,7 +130,7 @@ def selected(selectors: Iterable[Selector], pods: Iterable[Pod]) -> dict[Selecto
 
 
 def _members(
-    selectors: frozenset[Selector], pods: Mapping[str, Pod], before: Probed
+    selectors: frozenset[Selector], pods: Mapping[str, Pod], before: Answers
 ) -> dict[Selector, tuple[Pod, ...]]:
     """Return the pods of each selector: the very same tuple while none came, changed or went."""
     members = {one: before.members[one] for one in selectors if one in before.members}
@@ -123,7 +151,32 @@ def _members(
 # What they say ------------------------------------------------------------------------------------
 
 
-def probed(questions: Iterable[Question], pods: Mapping[str, Pod], before: Probed) -> Probed:
+def probed(backends: Mapping[ResourceKey, Backend], snapshot: Snapshot, before: Probed) -> Probed:
+    """Return the backends with their checks; as in `before` where what they rest on is the same."""
+    asked: dict[ResourceKey, tuple[Service, Question]] = {}
+    for key, plain in backends.items():
+        old, service = before.backends.get(key), service_of(plain, snapshot)
+        same = old is not None and old.plain is plain and old.service is service
+        asked[key] = service, old.asked if old and same else question(plain, service)
+    answers = answered((one for _, one in asked.values()), snapshot.pods, before.answers)
+    checked = {}
+    for key, plain in backends.items():
+        old, (service, one) = before.backends.get(key), asked[key]
+        facts = answers.facts[one]
+        if old and old.plain is plain and old.service is service and old.facts is facts:
+            checked[key] = old
+        else:
+            checked[key] = Checked(
+                plain=plain,
+                service=service,
+                asked=one,
+                facts=facts,
+                backend=with_probe(plain, facts),
+            )
+    return Probed(backends=checked, answers=answers)
+
+
+def answered(questions: Iterable[Question], pods: Mapping[str, Pod], before: Answers) -> Answers:
     """Return the answers; those of `before` where nothing that they rest on has changed."""
     asked = frozenset(questions)
     members = _members(frozenset(one.selector for one in asked), pods, before)
@@ -132,7 +185,7 @@ def probed(questions: Iterable[Question], pods: Mapping[str, Pod], before: Probe
         mine = members[one.selector]
         known = before.facts.get(one) if before.members.get(one.selector) is mine else None
         facts[one] = known or probe_of(one, mine)
-    return Probed(pods=pods, members=members, facts=facts)
+    return Answers(pods=pods, members=members, facts=facts)
 
 
 def probe_of(asked: Question, pods: Iterable[Pod]) -> ProbeFacts:
@@ -238,14 +291,14 @@ def _within(seconds: int) -> int:
     return min(max(seconds, 1), MOST_SEC)
 
 
-def surprises(backend: Backend, facts: ProbeFacts, snapshot: Snapshot) -> Iterator[Finding]:
+def surprises(backend: Backend, facts: ProbeFacts, service: Service) -> Iterator[Finding]:
     """Yield, on the Service, what its owner may not expect of a new health check.
 
     Args:
         backend: with the check that is made, whatever else was put on top: what a BackendConfig
             says is no surprise.
         facts: what the pods say.
-        snapshot: the cluster.
+        service: the Service.
     """
     check, taken = backend.check, facts.taken
     told: list[tuple[Reason, str, str]] = []
@@ -258,7 +311,7 @@ def surprises(backend: Backend, facts: ProbeFacts, snapshot: Snapshot) -> Iterat
         if check.origin_of("timeout_sec") == taken.origin and _is_too_slow(taken.probe):
             told.append((Reason.READINESS_PROBE_TOO_SLOW, *_slow(check, taken.probe)))
     for reason, message, hint in told:
-        at, _ = port_of(backend, snapshot)
+        at, _ = port_of(backend, service)
         field = f"spec.ports[{at}]"
         yield Finding(backend.service, reason, field, message, hint, Severity.NOTE)
 

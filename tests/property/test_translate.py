@@ -313,7 +313,7 @@ HINTS = st.builds(
 def _said(desired: Desired) -> Any:
     """Return everything that is said, but who holds the memory."""
     fields = {name: getattr(desired, name) for name in desired.__struct_fields__}
-    return {**fields, "graph": list(desired.graph), "probed": desired.probed.facts}
+    return {**fields, "graph": list(desired.graph), "probed": desired.probed.answers.facts}
 
 
 @settings(deadline=None)

@@ -9,23 +9,26 @@ import pytest
 
 from fakes.build import Manifest, backend, container, http_get, pod, service
 from glbc.model.finding import Finding, ObjectRef, Severity
+from glbc.model.keys import GLOBAL, Kind, ResourceKey
 from glbc.model.loadbalancer import Backend, Check
 from glbc.model.views import IngressBackend, Snapshot
 from glbc.translate.backend import resolve
 from glbc.translate.probes import (
     DESCRIPTION,
+    Answers,
+    Checked,
     Probed,
-    ProbeFacts,
+    answered,
     probed,
     question,
     root_check_warning,
     surprises,
-    with_probe,
 )
 from tests.golden.cases import config_of, snapshot_of
 
 USER = ObjectRef("Ingress", "shop", "web")
 SERVICE = ObjectRef("Service", "shop", "web")
+KEY = ResourceKey("p", Kind.BACKEND_SERVICE, GLOBAL, "k8s-be-30080--u")
 WEB = service("shop/web", "http=80->30080", target=8080)
 APP = container("app", "http=8080", readiness=http_get("/ready"))
 
@@ -37,22 +40,23 @@ def _resolved(snapshot: Snapshot, target: str = "web:http", protocol: str = "HTT
     return msgspec.structs.replace(found, protocol=protocol)
 
 
-def _asked(*objects: Manifest, protocol: str = "HTTP") -> tuple[Backend, ProbeFacts, Snapshot]:
+def _asked(*objects: Manifest, protocol: str = "HTTP", port: str = "http") -> Checked:
     """The backend with its check, and what its pods say; the Service is WEB unless it is given."""
     given = any(one["kind"] == "Service" for one in objects)
     snapshot = snapshot_of(objects if given else (WEB, *objects))
-    plain = _resolved(snapshot, protocol=protocol)
-    one = question(plain, snapshot)
-    facts = probed([one], snapshot.pods, Probed()).facts[one]
-    return with_probe(plain, facts), facts, snapshot
+    plain = _resolved(snapshot, f"web:{port}", protocol)
+    return probed({KEY: plain}, snapshot, Probed()).backends[KEY]
 
 
 def _path(*objects: Manifest, protocol: str = "HTTP") -> str:
-    return _asked(*objects, protocol=protocol)[0].check.path
+    return _asked(*objects, protocol=protocol).backend.check.path
 
 
-def _told(*objects: Manifest, protocol: str = "HTTP") -> list[Finding]:
-    return list(surprises(*_asked(*objects, protocol=protocol)))
+def _told(*objects: Manifest, port: str = "http") -> list[Finding]:
+    found = _asked(*objects, port=port)
+    told = list(surprises(found.backend, found.facts, found.service))
+    assert found.facts.may_surprise == bool(told)
+    return told
 
 
 # Which probe -------------------------------------------------------------------------------------
@@ -212,7 +216,7 @@ def test_a_health_check_made_from_a_probe() -> None:
     }
     origin = "pod shop/a spec.containers[0].readinessProbe"
     fields = ("path", "host", "check_interval_sec", "timeout_sec", "description")
-    assert _asked(*_one(probe))[0].check == Check(
+    assert _asked(*_one(probe)).backend.check == Check(
         path="/ready",
         host="shop.example.com",
         check_interval_sec=67,
@@ -225,7 +229,7 @@ def test_a_health_check_made_from_a_probe() -> None:
 
 
 def test_without_a_probe_everything_is_the_default() -> None:
-    assert _asked()[0].check == Check(path="/", origin=(("path", "config health_check_path"),))
+    assert _asked().backend.check == Check(path="/", origin=(("path", "config health_check_path"),))
 
 
 @pytest.mark.parametrize(
@@ -257,7 +261,7 @@ def test_the_path_is_one_that_can_be_sent(path: str, expected: str) -> None:
     ],
 )
 def test_the_times_are_within_the_limits(times: dict[str, int], expected: tuple[int, int]) -> None:
-    check = _asked(*_one({**http_get("/r"), **times}))[0].check
+    check = _asked(*_one({**http_get("/r"), **times})).backend.check
     assert expected == (check.check_interval_sec, check.timeout_sec)
 
 
@@ -375,23 +379,20 @@ def test_times_over_the_limit_are_told_with_what_is_used() -> None:
 
 def test_the_port_that_is_meant_is_named() -> None:
     two = service("shop/web", "a=80->30080", "b=81->30081", target=8080)
-    snapshot = snapshot_of((two, *_one(http_get("/r", 1))))
-    second = _resolved(snapshot, "web:b")
-    one = question(second, snapshot)
-    facts = probed([one], snapshot.pods, Probed()).facts[one]
-    assert [told.field for told in surprises(second, facts, snapshot)] == ["spec.ports[1]"]
+    (told,) = _told(two, *_one(http_get("/r", 1)), port="b")
+    assert told.field == "spec.ports[1]"
 
 
 def test_a_check_that_somebody_else_has_the_last_word_on_does_not_surprise() -> None:
     """What is put on top, as by a BackendConfig, is what its owner wants."""
     quarrel = (_says("/a", "shop/a", ""), _says("/b", "shop/b", ""))
     for pods in (quarrel, _one(http_get("/r", 1)), _one({**http_get(), "timeoutSeconds": 900})):
-        made, facts, snapshot = _asked(*pods)
+        found = _asked(*pods)
         fields = ("path", "timeout_sec")
         origin = tuple((field, "backendconfig shop/web") for field in fields)
-        other = msgspec.structs.replace(made.check, path="/mine", timeout_sec=5, origin=origin)
-        mine = msgspec.structs.replace(made, check=other)
-        assert list(surprises(mine, facts, snapshot)) == []
+        other = msgspec.structs.replace(found.backend.check, path="/mine", origin=origin)
+        mine = msgspec.structs.replace(found.backend, check=other)
+        assert list(surprises(mine, found.facts, found.service)) == []
 
 
 @pytest.mark.parametrize(
@@ -432,6 +433,10 @@ def _random_pods(rng: random.Random) -> dict[str, Any]:
     return dict(snapshot_of(made).pods)
 
 
+def _of(plain: Backend, *name: str) -> Backend:
+    return msgspec.structs.replace(plain, service=ObjectRef("Service", *name), node_port=1)
+
+
 def test_what_is_taken_over_changes_no_answer() -> None:
     services = [
         service(f"{ns}/{app}", "80->1", target=8080)
@@ -440,41 +445,30 @@ def test_what_is_taken_over_changes_no_answer() -> None:
     ]
     services.append({**services[0], "metadata": {"namespace": "shop", "name": "all"}})
     services[-1]["spec"] = {**services[0]["spec"], "selector": {}}
-    snapshot = snapshot_of(services)
-    asked = [
-        question(
-            Backend(
-                service=ObjectRef("Service", *name.split("/")),
-                port_name="",
-                port_number=80,
-                node_port=1,
-                protocol="HTTP",
-                origin="",
-            ),
-            snapshot,
-        )
-        for name in snapshot.services
-    ]
-    rng, before, pods = random.Random(7), Probed(), {}
+    views = snapshot_of(services).services.values()
+    plain = _asked().plain
+    asked = [question(_of(plain, one.metadata.namespace, one.metadata.name), one) for one in views]
+    rng, before, pods = random.Random(7), Answers(), {}
     for _ in range(300):
         other = _random_pods(rng)
         names = sorted({*pods, *other})
         both = {name: rng.choice((pods, pods, other)).get(name) for name in names}
         pods = {name: found for name, found in both.items() if found is not None}
         some = rng.sample(asked, rng.randrange(1, len(asked) + 1))
-        before = probed(some, pods, before)
-        assert before.facts == probed(some, pods, Probed()).facts
+        before = answered(some, pods, before)
+        assert before.facts == answered(some, pods, Answers()).facts
 
 
 def test_pods_of_others_leave_an_answer_untouched() -> None:
     objects = (WEB, *(pod(f"shop/w{n}", APP) for n in range(3)))
     snapshot = snapshot_of(objects)
-    one = question(_resolved(snapshot), snapshot)
-    before = probed([one], snapshot.pods, Probed())
+    plain = {KEY: _resolved(snapshot)}
+    before = probed(plain, snapshot, Probed())
+
+    def after(pods: Any) -> Checked:
+        return probed(plain, msgspec.structs.replace(snapshot, pods=pods), before).backends[KEY]
+
     stranger = snapshot_of([pod("shop/x", APP, app="other"), pod("team/x", APP)]).pods
-    after = probed([one], {**snapshot.pods, **stranger}, before)
-    assert after.facts[one] is before.facts[one]
+    assert after({**snapshot.pods, **stranger}) is before.backends[KEY]
     gone = {name: found for name, found in snapshot.pods.items() if name != "shop/w0"}
-    origin = probed([one], gone, before).facts[one].taken
-    assert origin is not None
-    assert origin.origin.startswith("pod shop/w1 ")
+    assert after(gone).backend.check.origin_of("path").startswith("pod shop/w1 ")
