@@ -7,6 +7,8 @@ from glbc.model.compute import (
     Address,
     BackendService,
     ForwardingRule,
+    HealthCheck,
+    HttpCheck,
     SslCertificate,
     TargetHttpProxy,
     TargetHttpsProxy,
@@ -68,6 +70,7 @@ def hints_of(
     known = {mode for mode in modes if isinstance(mode, str)}
     return Hints(
         **facts,
+        checks=_checks(nodes),
         certificates=frozenset(certificates),
         listeners=frozenset(listeners),
         unlisted=frozenset(unlisted),
@@ -75,3 +78,7 @@ def hints_of(
         refused=frozenset(refused),
         instance_tags=instance_tags,
     )
+
+
+def _checks(nodes: Iterable[Observed]) -> dict[str, HttpCheck]:
+    return {n.key.name: n.spec.asks for n in nodes if isinstance(n.spec, HealthCheck)}

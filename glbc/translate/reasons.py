@@ -39,6 +39,7 @@ class Reason(StrEnum):
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 (a reason code)
     SERVICE_NOT_FOUND = "ServiceNotFound"
     SERVICE_PORT_NOT_FOUND = "ServicePortNotFound"
+    STALE_CHECK_FAILS = "StaleCheckFails"
     STATIC_ADDRESS_NOT_USABLE = "StaticAddressNotUsable"
     TOO_MANY_CERTIFICATES = "TooManyCertificates"
 
@@ -188,6 +189,12 @@ FINDINGS: Final = (
         Reason.SERVICE_PORT_NOT_FOUND,
         "A backend names a port that its Service does not have.",
         "Name one of the Service's ports, by name or by number.",
+    ),
+    Row(
+        Reason.STALE_CHECK_FAILS,
+        "Everything behind the backend is unhealthy, and the health check asks another path than the "
+        "readiness probes do: a check is made from a probe once, and does not follow it.",
+        "Answer 200 at the path that is asked, or set `healthCheck.requestPath` in a BackendConfig.",
     ),
     Row(
         Reason.STATIC_ADDRESS_NOT_USABLE,
