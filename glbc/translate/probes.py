@@ -16,7 +16,17 @@ from glbc.model.compute import HttpCheck
 from glbc.model.finding import Finding, ObjectRef, Severity
 from glbc.model.keys import ResourceKey
 from glbc.model.loadbalancer import Backend, Check
-from glbc.model.views import Container, HttpGet, Pod, PodSpec, Probe, Service, ServicePort, Snapshot
+from glbc.model.views import (
+    Container,
+    ContainerPort,
+    HttpGet,
+    Pod,
+    PodSpec,
+    Probe,
+    Service,
+    ServicePort,
+    Snapshot,
+)
 from glbc.translate.reasons import Reason
 
 DESCRIPTION: Final = "Kubernetes L7 health check generated with readiness probe settings."
@@ -216,26 +226,23 @@ def probe_of(asked: Question, pods: Iterable[Pod]) -> ProbeFacts:
     return ProbeFacts(taken=taken, asked=tuple(sorted(said)), unfit=tuple(sorted(unfit)))
 
 
+def _is(port: ContainerPort, called: int | str) -> bool:
+    return called == (port.container_port if isinstance(called, int) else port.name)
+
+
 def _serves(container: Container, asked: Question) -> bool:
-    return any(
-        asked.port == (port.container_port if isinstance(asked.port, int) else port.name)
-        for port in container.ports or ()
-    )
+    return any(_is(port, asked.port) for port in container.ports or ())
 
 
 def _misfit(container: Container, get: HttpGet, asked: Question) -> str:
     """Return why a probe of the serving container is not taken; "" if it is, or is not its matter."""
     name, scheme = f"container {container.name}", SCHEMES.get(asked.protocol, asked.protocol)
-    if not _serves(container, asked):
+    serving = [port for port in container.ports or () if _is(port, asked.port)]
+    if not serving:
         # Another container's probe is no surprise; the serving one's, for want of a line, is.
         named = get.port == asked.port and isinstance(asked.port, int)
         return f"{name} does not declare the port {asked.port} that it asks" if named else ""
-    asks_it = any(
-        get.port == (port.container_port if isinstance(get.port, int) else port.name)
-        for port in container.ports or ()
-        if asked.port == (port.container_port if isinstance(asked.port, int) else port.name)
-    )
-    if not asks_it:
+    if not any(_is(port, get.port) for port in serving):
         return f"{name} asks port {get.port}, not the serving port {asked.port}"
     if get.scheme != scheme:
         return f"{name} asks over {get.scheme}, not {scheme}"
