@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from glbc.model.compute import UrlMap
+from glbc.model.compute import HttpCheck, UrlMap
 from glbc.model.configs import BackendConfig, Credential, FrontendConfig
 from glbc.model.finding import ObjectRef
 from glbc.model.keys import ResourceKey
@@ -359,6 +359,7 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     protected: Mapping[ResourceKey, ResourceKey] = {}  # backend service -> its security policy
     addresses: Mapping[str, str] = {}  # global address -> its IP
     rules: Mapping[ResourceKey, str] = {}  # forwarding rule -> its IP
+    checks: Mapping[str, HttpCheck] = {}  # name of a health check -> what it asks
     listeners: frozenset[tuple[str, str, ResourceKey]] = frozenset()  # IP, ports, who has them
     unlisted: frozenset[str] = frozenset()  # kinds that nobody could list so far
     balancing: str = ""  # the mode that live backends of our groups have; "" when there are none

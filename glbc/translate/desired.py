@@ -219,8 +219,9 @@ def _united(
         resources.extend(cluster.groups(nodes, backends, everyone, namer, config))
         for key, checked in probed.backends.items():
             backend = checked.backend
-            if checked.facts.may_surprise:
-                findings.extend(probes.surprises(backend, checked.facts, checked.service))
+            if checked.facts.may_surprise and Kind.HEALTH_CHECK not in hints.unlisted:
+                live = hints.checks.get(key.name)
+                findings.extend(probes.surprises(backend, checked.facts, checked.service, live))
             wanted = Wanted(key, backend, tuple(groups), frozenset(users[key]), hints.balancing)
             lowered[wanted] = before.lowered.get(wanted) or tuple(
                 lower.backend_resources(

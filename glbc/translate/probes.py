@@ -12,10 +12,21 @@ from urllib.parse import quote
 
 import msgspec
 
+from glbc.model.compute import HttpCheck
 from glbc.model.finding import Finding, ObjectRef, Severity
 from glbc.model.keys import ResourceKey
 from glbc.model.loadbalancer import Backend, Check
-from glbc.model.views import Container, HttpGet, Pod, PodSpec, Probe, Service, ServicePort, Snapshot
+from glbc.model.views import (
+    Container,
+    ContainerPort,
+    HttpGet,
+    Pod,
+    PodSpec,
+    Probe,
+    Service,
+    ServicePort,
+    Snapshot,
+)
 from glbc.translate.reasons import Reason
 
 DESCRIPTION: Final = "Kubernetes L7 health check generated with readiness probe settings."
@@ -215,26 +226,23 @@ def probe_of(asked: Question, pods: Iterable[Pod]) -> ProbeFacts:
     return ProbeFacts(taken=taken, asked=tuple(sorted(said)), unfit=tuple(sorted(unfit)))
 
 
+def _is(port: ContainerPort, called: int | str) -> bool:
+    return called == (port.container_port if isinstance(called, int) else port.name)
+
+
 def _serves(container: Container, asked: Question) -> bool:
-    return any(
-        asked.port == (port.container_port if isinstance(asked.port, int) else port.name)
-        for port in container.ports or ()
-    )
+    return any(_is(port, asked.port) for port in container.ports or ())
 
 
 def _misfit(container: Container, get: HttpGet, asked: Question) -> str:
     """Return why a probe of the serving container is not taken; "" if it is, or is not its matter."""
     name, scheme = f"container {container.name}", SCHEMES.get(asked.protocol, asked.protocol)
-    if not _serves(container, asked):
+    serving = [port for port in container.ports or () if _is(port, asked.port)]
+    if not serving:
         # Another container's probe is no surprise; the serving one's, for want of a line, is.
         named = get.port == asked.port and isinstance(asked.port, int)
         return f"{name} does not declare the port {asked.port} that it asks" if named else ""
-    asks_it = any(
-        get.port == (port.container_port if isinstance(get.port, int) else port.name)
-        for port in container.ports or ()
-        if asked.port == (port.container_port if isinstance(asked.port, int) else port.name)
-    )
-    if not asks_it:
+    if not any(_is(port, get.port) for port in serving):
         return f"{name} asks port {get.port}, not the serving port {asked.port}"
     if get.scheme != scheme:
         return f"{name} asks over {get.scheme}, not {scheme}"
@@ -291,16 +299,22 @@ def _within(seconds: int) -> int:
     return min(max(seconds, 1), MOST_SEC)
 
 
-def surprises(backend: Backend, facts: ProbeFacts, service: Service) -> Iterator[Finding]:
-    """Yield, on the Service, what its owner may not expect of a new health check.
+def surprises(
+    backend: Backend, facts: ProbeFacts, service: Service, live: HttpCheck | None
+) -> Iterator[Finding]:
+    """Yield, on the Service, what its owner may not expect of the health check.
 
     Args:
         backend: with the check that is made, whatever else was put on top: what a BackendConfig
             says is no surprise.
         facts: what the pods say.
         service: the Service.
+        live: what the check asks that exists. If that is not what a new one would ask, somebody has
+            edited it, or made it of something else: nothing is told of what does not apply.
     """
     check, taken = backend.check, facts.taken
+    if live is not None and (live.request_path or "/", live.host or "") != (check.path, check.host):
+        return
     told: list[tuple[Reason, str, str]] = []
     if taken is None:
         if facts.unfit and check.origin_of("path").startswith("config "):
@@ -318,14 +332,14 @@ def surprises(backend: Backend, facts: ProbeFacts, service: Service) -> Iterator
 
 def _unused(check: Check, facts: ProbeFacts) -> tuple[str, str]:
     why = "; ".join(_some(facts.unfit))
-    message = f"a new health check asks {check.path}, because no readiness probe fits ({why})"
-    return message, f"mend the probe before the check is made, or {IN_A_CONFIG}"
+    message = f"its health check asks {check.path}, because no readiness probe fits ({why})"
+    return message, f"let a probe fit before the check is made, or {IN_A_CONFIG}"
 
 
 def _differ(facts: ProbeFacts, taken: Taken) -> tuple[str, str]:
     message = (
         f"the readiness probes of its pods differ ({', '.join(_some(facts.asked))}); "
-        f"a new health check asks {_said(taken.get)}, as the oldest pod does"
+        f"its health check asks {_said(taken.get)}, as the oldest pod does"
     )
     return message, f"give its pods one readiness probe, or {IN_A_CONFIG}"
 
@@ -339,7 +353,7 @@ def _slow(check: Check, probe: Probe) -> tuple[str, str]:
     message = (
         f"a health check waits at most its interval, and that is at most {MOST_SEC} s; for the "
         f"readiness probe's period of {probe.period_seconds} s and timeout of "
-        f"{probe.timeout_seconds} s a new one asks every {check.check_interval_sec} s and waits "
+        f"{probe.timeout_seconds} s it asks every {check.check_interval_sec} s and waits "
         f"{check.timeout_sec} s"
     )
     return message, f"shorten the probe's times, or {IN_A_CONFIG}"
@@ -367,7 +381,29 @@ def root_check_warning(
         service,
         Reason.ROOT_CHECK_FAILS,
         field,
-        f"all {endpoints} endpoints are unhealthy, and the health check asks /, where every answer but "
-        "200 counts as unhealthy, redirects (3xx) and 4xx as well",
+        f"all {endpoints} endpoints are unhealthy, and the health check asks /, where every answer "
+        "but 200 counts as unhealthy, redirects (3xx) and 4xx as well",
         f"answer 200 at /, or {IN_A_CONFIG}; a readiness probe counts only before the check is made",
+    )
+
+
+def stale_check_warning(
+    facts: ProbeFacts, service: ObjectRef, field: str, path: str, *, healthy: int, endpoints: int
+) -> Finding | None:
+    """Return a warning when all fails a check that asks what no readiness probe asks.
+
+    A probe that changes after the check was made is the usual cause. The arguments are those of
+    `root_check_warning`, and what the pods say now.
+    """
+    asked = {one.partition(" ")[0] for one in facts.asked}
+    if not asked or path in asked or healthy or not endpoints:
+        return None
+    said = ", ".join(_some(facts.asked))
+    return Finding(
+        service,
+        Reason.STALE_CHECK_FAILS,
+        field,
+        f"all {endpoints} endpoints are unhealthy, and the health check asks {path}, while the "
+        f"readiness probes of its pods ask {said}: a check does not follow probes",
+        f"answer 200 at {path}, or {IN_A_CONFIG}",
     )

@@ -57,6 +57,7 @@ class Reason(StrEnum):
     SERVICE_NOT_FOUND = "ServiceNotFound"
     SERVICE_PORT_NOT_FOUND = "ServicePortNotFound"
     SHADOWED_PATH = "ShadowedPath"
+    STALE_CHECK_FAILS = "StaleCheckFails"
     STATIC_ADDRESS_NOT_USABLE = "StaticAddressNotUsable"
     TOO_MANY_CERTIFICATES = "TooManyCertificates"
 
@@ -321,6 +322,12 @@ FINDINGS: Final = (
         "No request reaches a path, because later paths of the host replace all that it stands for: "
         "an `Exact` path, for example, before the `Prefix` of the same name.",
         "Put the more exact path after the other one, or take one out.",
+    ),
+    Row(
+        Reason.STALE_CHECK_FAILS,
+        "Everything behind the backend is unhealthy, and the health check asks another path than the "
+        "readiness probes do: a check is made from a probe once, and does not follow it.",
+        "Answer 200 at the path that is asked, or set `healthCheck.requestPath` in a BackendConfig.",
     ),
     Row(
         Reason.STATIC_ADDRESS_NOT_USABLE,

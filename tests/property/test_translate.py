@@ -13,7 +13,7 @@ from glbc.config import Config
 from glbc.engine.inventory import Inventory
 from glbc.engine.loop import known_names
 from glbc.model import codec, views
-from glbc.model.compute import HostRule, PathMatcher, PathRule, UrlMap
+from glbc.model.compute import HostRule, HttpCheck, PathMatcher, PathRule, UrlMap
 from glbc.model.graph import Graph, Observed, Resource
 from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey
 from glbc.model.kinds import MANAGED
@@ -341,8 +341,10 @@ GROUP_KEYS = st.sampled_from(
     ]
 )
 CHECK_KEYS = BACKEND_KEYS.map(lambda key: msgspec.structs.replace(key, kind=Kind.HEALTH_CHECK))
+CHECKS = st.builds(HttpCheck, request_path=st.sampled_from(("/", "/ready", "/live")))
 HINTS = st.builds(
     Hints,
+    checks=st.dictionaries(CHECK_KEYS.map(lambda key: key.name), CHECKS, max_size=3),
     url_maps=st.dictionaries(MAP_KEYS, _url_maps(), max_size=2),
     protocols=st.dictionaries(BACKEND_KEYS, st.sampled_from(("HTTP", "HTTPS", "TCP")), max_size=2),
     balancing=st.sampled_from(("", "RATE", "UTILIZATION")),

@@ -148,6 +148,19 @@ def test_a_probe_that_cannot_be_used_is_told_once_on_the_service() -> None:
     assert "container app asks port 9000, not the serving port http" in told["message"]
 
 
+@pytest.mark.parametrize("scheme", ["v1", "v2"])
+def test_a_path_that_somebody_gave_the_check_by_hand_is_no_news_at_takeover(scheme: str) -> None:
+    """The probe does not fit, its owner has found out, and has set the path: nothing is wrong."""
+    house = a_cluster_of_ingress_gce(scheme)
+    edit(house, f"global/healthChecks/{FRONT}", {"httpHealthCheck": {"requestPath": "/mine"}})
+    before = house.gce.dump()
+    house.apply(app("front-1", http_get("/ready", 9000)))
+    house.settle()
+    assert wrote(house) == []
+    assert house.gce.dump() == before
+    assert house.events() == []
+
+
 def test_a_check_that_ingress_gce_made_from_a_probe_is_taken_over_without_a_write() -> None:
     house = a_cluster_of_ingress_gce("v2")
     edit(

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from fakes.build import Manifest, backend, container, http_get, pod, service
+from glbc.model.compute import HttpCheck
 from glbc.model.finding import Finding, ObjectRef, Severity
 from glbc.model.keys import GLOBAL, Kind, ResourceKey
 from glbc.model.loadbalancer import Backend, Check
@@ -22,6 +23,7 @@ from glbc.translate.probes import (
     probed,
     question,
     root_check_warning,
+    stale_check_warning,
     surprises,
 )
 from tests.golden.cases import config_of, snapshot_of
@@ -54,7 +56,7 @@ def _path(*objects: Manifest, protocol: str = "HTTP") -> str:
 
 def _told(*objects: Manifest, port: str = "http") -> list[Finding]:
     found = _asked(*objects, port=port)
-    told = list(surprises(found.backend, found.facts, found.service))
+    told = list(surprises(found.backend, found.facts, found.service, None))
     assert found.facts.may_surprise == bool(told)
     return told
 
@@ -306,8 +308,8 @@ def test_a_probe_that_cannot_be_taken_is_told_with_the_reason(
             SERVICE,
             "ReadinessProbeNotUsed",
             "spec.ports[0]",
-            f"a new health check asks /, because no readiness probe fits ({why})",
-            "mend the probe before the check is made, or set healthCheck in a BackendConfig of the "
+            f"its health check asks /, because no readiness probe fits ({why})",
+            "let a probe fit before the check is made, or set healthCheck in a BackendConfig of the "
             "Service",
             Severity.NOTE,
         )
@@ -353,7 +355,7 @@ def test_pods_that_disagree_are_told_with_the_one_that_is_taken() -> None:
         Severity.NOTE,
     )
     assert told.message == (
-        "the readiness probes of its pods differ (/new, /old); a new health check asks /old, as the "
+        "the readiness probes of its pods differ (/new, /old); its health check asks /old, as the "
         "oldest pod does"
     )
 
@@ -361,7 +363,7 @@ def test_pods_that_disagree_are_told_with_the_one_that_is_taken() -> None:
 def test_containers_of_one_pod_that_disagree_are_told() -> None:
     twins = (container(path[1:], "8080", readiness=http_get(path)) for path in ("/one", "/two"))
     (told,) = _told(pod("shop/a", *twins))
-    assert "differ (/one, /two); a new health check asks /one," in told.message
+    assert "differ (/one, /two); its health check asks /one," in told.message
 
 
 def test_many_different_ones_are_not_all_named() -> None:
@@ -373,7 +375,7 @@ def test_times_over_the_limit_are_told_with_what_is_used() -> None:
     (told,) = _told(*_one({**http_get("/r"), "periodSeconds": 600, "timeoutSeconds": 5}))
     assert told.reason == "ReadinessProbeTooSlow"
     assert told.message.endswith(
-        "period of 600 s and timeout of 5 s a new one asks every 300 s and waits 5 s"
+        "period of 600 s and timeout of 5 s it asks every 300 s and waits 5 s"
     )
 
 
@@ -392,7 +394,24 @@ def test_a_check_that_somebody_else_has_the_last_word_on_does_not_surprise() -> 
         origin = tuple((field, "backendconfig shop/web") for field in fields)
         other = msgspec.structs.replace(found.backend.check, path="/mine", origin=origin)
         mine = msgspec.structs.replace(found.backend, check=other)
-        assert list(surprises(mine, found.facts, found.service)) == []
+        assert list(surprises(mine, found.facts, found.service, None)) == []
+
+
+@pytest.mark.parametrize(
+    ("live", "told"),
+    [
+        pytest.param(None, True, id="no check yet"),
+        pytest.param(HttpCheck(request_path="/", port=30080), True, id="made by default"),
+        pytest.param(HttpCheck(port=30080), True, id="with the API's own default"),
+        pytest.param(HttpCheck(request_path="/mine"), False, id="somebody gave it a path"),
+        pytest.param(HttpCheck(request_path="/", host="mine"), False, id="… or a host"),
+    ],
+)
+def test_what_does_not_apply_to_the_check_that_exists_is_not_told(
+    live: HttpCheck | None, told: bool
+) -> None:
+    found = _asked(*_one(http_get("/r", 1)))
+    assert told == bool(list(surprises(found.backend, found.facts, found.service, live)))
 
 
 @pytest.mark.parametrize(
@@ -415,6 +434,35 @@ def test_a_root_that_fails_is_told_with_what_counts_as_healthy() -> None:
     assert (told.reason, told.severity) == ("RootCheckFails", Severity.WARNING)
     assert "redirects (3xx) and 4xx" in told.message
     assert "set healthCheck in a BackendConfig" in told.hint
+
+
+@pytest.mark.parametrize(
+    ("path", "healthy", "endpoints", "told"),
+    [
+        pytest.param("/old", 0, 3, True, id="all are unhealthy"),
+        pytest.param("/old", 1, 3, False, id="one is healthy"),
+        pytest.param("/old", 0, 0, False, id="nothing is judged yet"),
+        pytest.param("/ready", 0, 3, False, id="the probe asks the same"),
+    ],
+)
+def test_a_check_that_did_not_follow_its_probe(
+    path: str, healthy: int, endpoints: int, told: bool
+) -> None:
+    probe = http_get("/ready", httpHeaders=_header("Host"))
+    facts = _asked(*_one(probe)).facts
+    found = stale_check_warning(
+        facts, SERVICE, "spec.ports[0]", path, healthy=healthy, endpoints=endpoints
+    )
+    assert told == (found is not None)
+    if found is not None:
+        assert (found.reason, found.severity) == ("StaleCheckFails", Severity.WARNING)
+        assert "asks /old, while the readiness probes of its pods ask /ready of" in found.message
+
+
+def test_without_a_probe_no_check_is_stale() -> None:
+    facts = _asked().facts
+    found = stale_check_warning(facts, SERVICE, "spec.ports[0]", "/x", healthy=0, endpoints=3)
+    assert found is None
 
 
 # From one translation to the next ----------------------------------------------------------------
