@@ -173,6 +173,25 @@ def test_every_edit_of_a_cluster_comes_to_rest_unrefused(
     assert_at_rest(house)
 
 
+@fuzz(20)
+@given(clusters(wild=False), SEEDS)
+def test_every_cluster_that_loses_its_ingresses_leaves_nothing(
+    objects: list[Manifest], seed: int
+) -> None:
+    house, rng = house_of(objects, seed), random.Random(seed)
+    house.settle()
+    for kind, namespace, name in map(manifests.key_of, objects):
+        goes = kind == "Ingress" or (kind != "Node" and rng.random() < 0.5)
+        with suppress(ApiError):  # it was refused, so it is not there
+            if goes:
+                house.kube.delete(kind, f"{namespace}/{name}".removeprefix("/"))
+    house.settle(patience=LONG_ENOUGH)
+    assert house.ours() == {"addresses": ["own-ip"], "sslCertificates": ["own-cert"]}
+    held = {tuple(one["metadata"]["finalizers"]) for one in house.kube.list("Ingress")}
+    assert held <= {("example.com/hold",)}
+    assert house.refused() == []
+
+
 def assert_at_rest(house: House) -> None:
     """Check that nothing was refused, and that a fresh controller finds nothing to do."""
     assert house.refused() == []
