@@ -207,6 +207,27 @@ def plan(  # noqa: PLR0913 (each option is a parameter)
     return command.main(settings, sys.stdout, as_json=as_json, colour=sys.stdout.isatty())
 
 
+@app.command()
+def explain(  # noqa: PLR0913 (each option is a parameter)
+    ingress: Annotated[
+        str, typer.Argument(metavar="NAMESPACE/NAME", help="The Ingress.", show_default=False)
+    ],
+    *,
+    config: ConfigPath = None,
+    project: Project = None,
+    endpoint: Endpoint = None,
+    anonymous: Anonymous = None,
+    kubeconfig: Kubeconfig = None,
+    cluster_uid: ClusterUid = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="Form.")] = Output.TEXT,
+) -> int:
+    """Print each resource of an Ingress: whose each field is, and what is in the way."""
+    settings = _settings(config, project, endpoint, anonymous, kubeconfig, cluster_uid)
+    from glbc.commands import explain as command  # noqa: PLC0415 (a verb loads what it needs)
+
+    return command.main(settings, ingress, sys.stdout, for_programs=output is Output.JSON)
+
+
 def _settings(
     path: Path | None,
     project: str | None,

@@ -13,6 +13,7 @@ from msgspec import UNSET
 from glbc.model.compute import Spec
 from glbc.model.graph import Ownership
 from glbc.model.keys import Kind, ResourceKey
+from glbc.model.record import with_record
 from glbc.naming import Identity, Namer
 
 _NOTHING: Final = re.compile(r"")
@@ -54,6 +55,6 @@ def ownership_of(key: ResourceKey, spec: Spec, namer: Namer, known: Container[st
         return Ownership.FOREIGN
     if parsed.identity is not Identity.FULL and key.name not in known:
         return Ownership.FOREIGN
-    description = "" if spec.description is UNSET else spec.description
+    description = "" if spec.description is UNSET else with_record(spec.description, ())
     fits = GRAMMAR[Kind(key.kind)].fullmatch(description) is not None
     return Ownership.OWNED if fits else Ownership.ADOPTABLE

@@ -141,12 +141,37 @@ def releases(  # noqa: PLR0913  # everything that may still hold an Ingress back
 
 def done_notes(action: Action, snapshot: Snapshot) -> Iterator[EventNote]:
     """Yield upstream's events for a front end's part that was created, changed or deleted."""
+    yield from _policy_notes(action, snapshot)
     called = CALLED.get(action.key.kind)
     if called is None:
         return
     verb = {Op.CREATE: "created", Op.UPDATE: "updated", Op.DELETE: "deleted"}[action.op]
     for owner in action.wanted_by:
         yield from _event(owner, "Normal", "Sync", f'{called} "{action.key.name}" {verb}', snapshot)
+
+
+def _policy_notes(action: Action, snapshot: Snapshot) -> Iterator[EventNote]:
+    """Yield a warning where a security policy went, or was found gone: never in silence."""
+    changed = {change.field: change for change in action.changes}
+    change = changed.get("security_policy")
+    if change is None or action.op is not Op.UPDATE:
+        return
+    backend = f"backend service {action.key.name}"
+    if change.after is UNSET:
+        policy = change.before.to.name
+        reason, message = (
+            "SecurityPolicyRemoved",
+            f"{backend}: Cloud Armor policy {policy} was removed",
+        )
+    elif change.before is UNSET and "description" not in changed:
+        # Our record has told of it before: somebody took it away.
+        policy = change.after.to.name
+        reason = "SecurityPolicyRestored"
+        message = f"{backend}: Cloud Armor policy {policy} was missing and is back"
+    else:
+        return
+    for owner in action.wanted_by:
+        yield from _event(owner, "Warning", reason, message, snapshot)
 
 
 def _served(ingress: Ingress, served: Served, actual: Graph[Observed]) -> Iterator[Write]:

@@ -5,7 +5,7 @@ plans, and nothing here touches the inventory.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +19,7 @@ from glbc.model.calls import Call, Verb
 from glbc.model.graph import Observed
 from glbc.model.keys import Kind, ResourceKey
 from glbc.model.kinds import ROWS
+from glbc.plan.diff import Change
 from glbc.plan.planner import Action, Op
 
 VERBS: Final = {verb.value: verb for verb in Verb}
@@ -134,15 +135,25 @@ class Attempt:
             self.read(key)
 
     def _update(self, action: Action, live: Observed) -> None:
+        """Write what changes: what must go first, then fields in place, then what has a verb of its own.
+
+        The record of what we set stands in the description, so it is written before what it tells
+        of; a key for signed URLs is gone before the record tells of another value of it.
+        """
         key, row = action.key, ROWS[Kind(action.key.kind)]
-        fingerprint, fresh = live.fingerprint, None
-        clears = any(
-            change.after in (UNSET, ())
-            for change in action.changes
-            if change.field not in row.setters
-        )
         patched = [change for change in action.changes if change.field not in row.setters]
-        if clears or not fingerprint:
+        sent = {
+            codec.wire_name(key.kind, change.field): (
+                codec.encode(key.kind, change.before),
+                codec.encode(key.kind, change.after),
+            )
+            for change in patched
+        }
+        clears = any(codec.loses(before, after) for before, after in sent.values())
+        shared = not live.unmanaged.isdisjoint(change.field for change in patched)
+        fingerprint = live.fingerprint
+        fresh: Body | None = None
+        if clears or shared or not fingerprint:
             fresh = self.read(key)
             if fresh is None:
                 return
@@ -150,24 +161,29 @@ class Attempt:
             if seen.spec != live.spec:
                 return  # not what was planned on: the loop plans again with what was read
             fingerprint = seen.fingerprint
+        if self._take_out(key, action.changes):
+            fingerprint = (self.read(key) or {}).get("fingerprint", "")
         self.was_read = False
+        if sent:
+            stamp = {"fingerprint": fingerprint} if fingerprint and row.fingerprint else {}
+            verb = Verb.UPDATE if clears else Verb.PATCH
+            self._send(verb, key, codec.changed_body(key.kind, sent, fresh, whole=clears) | stamp)
         for change in action.changes:
             if change.field in row.setters:
                 self._set(key, change.field, change.before, change.after, fingerprint)
-        if patched:
-            wire = {f.name: f.encode_name for f in msgspec.structs.fields(action.spec)}
-            body = {
-                wire[change.field]: codec.encode(key.kind, change.after)
-                for change in patched
-                if change.after not in (UNSET, ())
-            }
-            if clears and fresh is not None:
-                cleared = {wire[c.field] for c in patched if c.after in (UNSET, ())}
-                kept = {name: value for name, value in fresh.items() if name not in cleared}
-                self._send(Verb.UPDATE, key, {**kept, **body})
-            else:
-                stamp = {"fingerprint": fingerprint} if fingerprint and row.fingerprint else {}
-                self._send(Verb.PATCH, key, {**body, **stamp})
+
+    def _take_out(self, key: ResourceKey, changes: Iterable[Change]) -> bool:
+        """Delete the keys for signed URLs that go, or whose value changes; tell if there were any."""
+        gone = [
+            old
+            for change in changes
+            if change.field == "signed_url_keys"
+            for old in change.before
+            if old not in change.after
+        ]
+        for old in gone:
+            self._send(Verb.DELETE_SIGNED_URL_KEY, key, None, {"keyName": old.key_name})
+        return bool(gone)
 
     def _set(self, key: ResourceKey, field: str, before: Any, after: Any, fingerprint: str) -> None:
         """Change one field that has a verb of its own."""
@@ -181,13 +197,20 @@ class Attempt:
                     listed = [{"instance": ref.to.link} for ref in sorted(members)]
                     self._send(verb, key, {"instances": listed})
             return
+        if field == "signed_url_keys":
+            for new_one in (one for one in after if one not in before):
+                told = msgspec.structs.replace(new_one, digest=UNSET)
+                self._send(Verb.ADD_SIGNED_URL_KEY, key, codec.encode(key.kind, told))
+            return
         verb = VERBS[ROWS[Kind(key.kind)].setters[field]]
-        wire = {f.name: f.encode_name for f in msgspec.structs.fields(ROWS[Kind(key.kind)].spec)}
-        body = {wire[field]: codec.encode(key.kind, after)}
+        value = "" if after is UNSET else codec.encode(key.kind, after)
+        body = {codec.wire_name(key.kind, field): value}
         if verb is Verb.SET_NAMED_PORTS and fingerprint:
             body["fingerprint"] = fingerprint
         self._send(verb, key, body)
 
-    def _send(self, verb: Verb, key: ResourceKey, body: Body | None) -> None:
+    def _send(
+        self, verb: Verb, key: ResourceKey, body: Body | None, query: Mapping[str, str] = {}
+    ) -> None:
         self.writes += 1
-        self._cloud.call(Call(verb, key, body))
+        self._cloud.call(Call(verb, key, body, query))

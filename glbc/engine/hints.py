@@ -37,12 +37,14 @@ def hints_of(
         for node in nodes
         if node.key.kind == Kind.INSTANCE_GROUP and node.ownership is Ownership.OWNED
     }
-    facts: dict[str, dict[Any, Any]] = {
+    facts: dict[str, Any] = {
         "url_maps": {},
         "http_proxies": {},
         "https_proxies": {},
         "addresses": {},
         "rules": {},
+        "protected": {},
+        "proxy_policies": {},
     }
     certificates: set[str] = set()
     modes: set[Any] = set()
@@ -53,10 +55,12 @@ def hints_of(
                 facts["url_maps"][node.key] = node.spec
             case BackendService(backends=tuple() as backends):
                 modes.update(b.balancing_mode for b in backends if b.group.to in groups)
+                facts["protected"].update(_target(node.key, node.spec.security_policy))
             case TargetHttpProxy(url_map=Ref() as served):
                 facts["http_proxies"][node.key] = served.to
             case TargetHttpsProxy(ssl_certificates=tuple() as listed):
                 facts["https_proxies"][node.key] = tuple(ref.to for ref in listed)
+                facts["proxy_policies"].update(_target(node.key, node.spec.ssl_policy))
             case SslCertificate():
                 certificates.add(node.key.name)
             case Address(address=str() as ip):
@@ -75,3 +79,7 @@ def hints_of(
         refused=frozenset(refused),
         instance_tags=instance_tags,
     )
+
+
+def _target(key: ResourceKey, ref: Any) -> dict[ResourceKey, ResourceKey]:
+    return {key: ref.to} if isinstance(ref, Ref) else {}

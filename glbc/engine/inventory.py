@@ -12,9 +12,9 @@ import msgspec
 from glbc.engine.hints import hints_of
 from glbc.model import codec
 from glbc.model.compute import Address, ForwardingRule, Spec
-from glbc.model.graph import Graph, Observed, Ownership
+from glbc.model.graph import Graph, Observed, Ownership, Resource
 from glbc.model.keys import Kind, ResourceKey
-from glbc.model.kinds import MANAGED, ROWS
+from glbc.model.kinds import MANAGED, POLICIES, ROWS
 from glbc.model.views import Hints
 from glbc.plan.planner import Action
 from glbc.plan.simulate import done
@@ -35,12 +35,16 @@ class Inventory:
         self._absent: dict[ResourceKey, float] = {}  # keys that a read did not find, and when
         self._unread: set[ResourceKey] = set()  # keys whose state must be read before planning
         self._tags: dict[str, tuple[str, ...]] = {}
+        self._policies: dict[str, frozenset[str]] = {}  # kind -> the names of all that there are
         self._graph: Graph[Observed] | None = None
 
     def fold_list(self, kind: str, bodies: Sequence[Body], began: float) -> None:
         """Take over a complete list of one kind that was begun at `began` (seconds, monotonic)."""
         if kind == Kind.INSTANCE:
             self._tags = {b["name"]: tuple(b.get("tags", {}).get("items", ())) for b in bodies}
+            return
+        if kind in POLICIES:
+            self._policies[kind] = frozenset(body["name"] for body in bodies)
             return
         seen = set()
         for body in bodies:
@@ -78,6 +82,15 @@ class Inventory:
             self._there[key] = msgspec.structs.replace(end, read_at=ended)
             self._absent.pop(key, None)
         self._graph = None
+
+    def agreed(self, desired: Iterable[Resource]) -> None:
+        """Take over what counts as set by us where what is there is as it is wanted."""
+        for resource in desired:
+            live = self._there.get(resource.key)
+            if live is not None and live.set_by_us != resource.enforced.keys():
+                enforced = frozenset(resource.enforced)
+                self._there[resource.key] = msgspec.structs.replace(live, set_by_us=enforced)
+                self._graph = None
 
     def doubt(self, key: ResourceKey) -> None:
         """Remember that a write of `key` may or may not have happened: it must be read."""
@@ -137,7 +150,8 @@ class Inventory:
     def hints(self, refused: Iterable[ResourceKey]) -> Hints:
         """Return the little that translation may know of the cloud."""
         unlisted = [kind for kind in MANAGED if kind not in self.listed]
-        return hints_of(self._there.values(), refused, self._tags, unlisted)
+        hints = hints_of(self._there.values(), refused, self._tags, unlisted)
+        return msgspec.structs.replace(hints, policies=dict(self._policies))
 
     def _put(self, key: ResourceKey, body: Body, began: float) -> None:
         old = self._there.get(key)
@@ -156,7 +170,7 @@ class Inventory:
         self._there[key] = msgspec.structs.replace(
             live,
             ownership=self._classify(key, live.spec),
-            set_by_us=old.set_by_us if old else frozenset(),
+            set_by_us=live.set_by_us | (old.set_by_us if old else frozenset()),
         )
         self._absent.pop(key, None)
 

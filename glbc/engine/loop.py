@@ -33,7 +33,7 @@ from glbc.model.calls import EventNote
 from glbc.model.compute import Spec
 from glbc.model.graph import Graph, Observed, Ownership
 from glbc.model.keys import Kind, ResourceKey
-from glbc.model.kinds import MANAGED, ROWS
+from glbc.model.kinds import MANAGED, POLICIES, ROWS
 from glbc.model.views import Hints, Snapshot
 from glbc.naming import Namer, Scheme
 from glbc.ownership import ownership_of
@@ -104,6 +104,8 @@ class Loop:
             for name, served in desired.served.items()
             if name in snapshot.ingresses and needs_finalizer(snapshot.ingresses[name], served)
         }
+        verdicts = {one.key for one in full.actions} | {one.key for one in full.blocked}
+        self.inventory.agreed(one for one in desired.graph if one.key not in verdicts)
         safe = guard.not_suddenly_empty(full, self._absentees.look(self.turn, snapshot, actual))
         due = guard.finalizers_first(guard.complete_view(safe, snapshot.complete), lacking)
         self.turn = Turn(snapshot, desired, actual, due)
@@ -152,6 +154,7 @@ class Loop:
                 return before
         desired = translate(snapshot, hints, self.namer, self.config, before, now=now)
         self._translated = (snapshot, hints, desired)
+        self.cluster.want_credentials(desired.credentials())
         return desired
 
     def _learn_taken(self, full: Plan) -> bool:
@@ -211,7 +214,8 @@ class Loop:
 
     def _kinds(self) -> tuple[str, ...]:
         """Return the kinds to list; instances only for the tags that nobody has configured."""
-        return MANAGED if self.config.node_tags else (*MANAGED, Kind.INSTANCE)
+        kinds = (*MANAGED, *POLICIES)
+        return kinds if self.config.node_tags else (*kinds, Kind.INSTANCE)
 
     def _surveyed(self) -> bool:
         """Tell whether every kind has been listed, or at least asked for, once."""
@@ -280,7 +284,7 @@ class Loop:
                 self.inventory.fold_done(action, written)
                 if self.turn is not None:
                     seen = self.turn.snapshot
-                    self._publisher.tell(done_notes(action, seen), seen)
+                    self._publisher.tell(done_notes(action, seen), seen, happened=True)
         else:
             log.warning("action_failed", **fields, seconds=seconds, error=str(outcome.error))
             self._fold_refusal(outcome, action, outcome.error)

@@ -1,6 +1,6 @@
 """What the engine needs of the world outside; the adapters implement it, the fakes' doors too."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from glbc.engine.jobs import Job, Outcome
@@ -43,6 +43,10 @@ class Cluster(Protocol):
 
     def snapshot(self) -> Snapshot:
         """Return the newest frozen view of the cluster; never blocks on the network."""
+        ...
+
+    def want_credentials(self, names: Collection[str]) -> None:
+        """Read these Secrets (`namespace/name`) by name; they come with a later snapshot."""
         ...
 
     def write(self, write: Write) -> None:

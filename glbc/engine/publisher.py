@@ -27,8 +27,10 @@ class Publisher:
         self._sent: dict[Hashable, tuple[str, Write]] = {}  # slot -> resource version, write
         self._backoff = Backoff()
 
-    def tell(self, writes: Iterable[Write], snapshot: Snapshot) -> bool:
+    def tell(self, writes: Iterable[Write], snapshot: Snapshot, *, happened: bool = False) -> bool:
         """Publish what was not published yet; return whether there was something.
+
+        What has `happened` is told at once; a state has to last.
 
         The same patch is sent again only after the object has changed: until the watch has shown
         what the first one did, it looks as if it were still due.
@@ -40,7 +42,7 @@ class Publisher:
             if not self._backoff.allows(slot, now):
                 continue
             if isinstance(write, EventNote):
-                if write in self._told or not self._lasts(write, now):
+                if write in self._told or not (happened or self._lasts(write, now)):
                     continue
                 self._told.add(write)
             else:

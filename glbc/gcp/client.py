@@ -260,7 +260,8 @@ class GoogleCloud:
         fields = (
             table.parent(call.key) if call.verb is Verb.INSERT else table.address(row, call.key)
         )
-        request = message(request_id=str(uuid.uuid4()), **fields)
+        told = {field: call.query[name] for name, field in mutation.query}
+        request = message(request_id=str(uuid.uuid4()), **fields, **told)
         field = mutation.body_field(row)
         if field:
             self._fill(getattr(message.pb(request), field), call)

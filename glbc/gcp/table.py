@@ -43,6 +43,7 @@ class Mutation(msgspec.Struct, frozen=True):
     method: str
     message: str  # the first word of the request message
     body: str  # the request field that takes the body; "" when there is none
+    query: tuple[tuple[str, str], ...] = ()  # the API's parameter, the request field that takes it
 
     def request(self, row: Row) -> str:
         """Return the name of the request message."""
@@ -80,6 +81,21 @@ MUTATIONS: Final = {
         "target_https_proxies_set_ssl_certificates_request_resource",
     ),
     Verb.SET_TARGET: Mutation("set_target_unary", "SetTarget", "target_reference_resource"),
+    Verb.SET_SSL_POLICY: Mutation(
+        "set_ssl_policy_unary", "SetSslPolicy", "ssl_policy_reference_resource"
+    ),
+    Verb.SET_SECURITY_POLICY: Mutation(
+        "set_security_policy_unary", "SetSecurityPolicy", "security_policy_reference_resource"
+    ),
+    Verb.ADD_SIGNED_URL_KEY: Mutation(
+        "add_signed_url_key_unary", "AddSignedUrlKey", "signed_url_key_resource"
+    ),
+    Verb.DELETE_SIGNED_URL_KEY: Mutation(
+        "delete_signed_url_key_unary",
+        "DeleteSignedUrlKey",
+        "",
+        query=(("keyName", "key_name"),),
+    ),
 }
 
 MAKE: Final = frozenset({Verb.INSERT, Verb.DELETE})
@@ -98,7 +114,11 @@ ROWS: Final[dict[tuple[str, Where], Row]] = {
         aggregated=True,
     ),
     (Kind.BACKEND_SERVICE, Where.GLOBAL): Row(
-        clients="BackendServices", noun="BackendService", field="backend_service", verbs=REPLACE
+        clients="BackendServices",
+        noun="BackendService",
+        field="backend_service",
+        verbs=REPLACE
+        | {Verb.SET_SECURITY_POLICY, Verb.ADD_SIGNED_URL_KEY, Verb.DELETE_SIGNED_URL_KEY},
     ),
     (Kind.URL_MAP, Where.GLOBAL): Row(
         clients="UrlMaps", noun="UrlMap", field="url_map", verbs=REPLACE
@@ -113,7 +133,7 @@ ROWS: Final[dict[tuple[str, Where], Row]] = {
         clients="TargetHttpsProxies",
         noun="TargetHttpsProxy",
         field="target_https_proxy",
-        verbs=EDIT | {Verb.SET_URL_MAP, Verb.SET_SSL_CERTIFICATES},
+        verbs=EDIT | {Verb.SET_URL_MAP, Verb.SET_SSL_CERTIFICATES, Verb.SET_SSL_POLICY},
     ),
     (Kind.SSL_CERTIFICATE, Where.GLOBAL): Row(
         clients="SslCertificates", noun="SslCertificate", field="ssl_certificate", verbs=MAKE
@@ -129,6 +149,12 @@ ROWS: Final[dict[tuple[str, Where], Row]] = {
     ),
     (Kind.FIREWALL, Where.GLOBAL): Row(
         clients="Firewalls", noun="Firewall", field="firewall", verbs=REPLACE
+    ),
+    (Kind.SECURITY_POLICY, Where.GLOBAL): Row(
+        clients="SecurityPolicies", noun="SecurityPolicy", field="security_policy"
+    ),
+    (Kind.SSL_POLICY, Where.GLOBAL): Row(
+        clients="SslPolicies", noun="SslPolicy", field="ssl_policy"
     ),
     (Kind.INSTANCE, Where.ZONE): Row(
         clients="Instances", noun="Instance", field="instance", aggregated=True

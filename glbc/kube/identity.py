@@ -15,7 +15,8 @@ import structlog
 
 from glbc.errors import ClusterError
 from glbc.kube.client import MERGE_PATCH, Api, ApiError
-from glbc.model.views import Identity, Ingress, Meta
+from glbc.model.view import Meta
+from glbc.model.views import Identity, Ingress
 
 T = TypeVar("T")
 

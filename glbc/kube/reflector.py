@@ -17,7 +17,8 @@ import structlog
 
 from glbc.errors import ClusterError
 from glbc.kube.client import Api, ApiError, error_event
-from glbc.model.views import View, decode_hook
+from glbc.model.view import View
+from glbc.model.views import decode_hook
 
 Key = tuple[str, str]  # kind, namespace/name
 OnChange = Callable[[set[Key]], None]

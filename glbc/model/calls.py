@@ -23,6 +23,10 @@ class Verb(StrEnum):
     SET_URL_MAP = "setUrlMap"
     SET_SSL_CERTIFICATES = "setSslCertificates"
     SET_TARGET = "setTarget"
+    SET_SSL_POLICY = "setSslPolicy"
+    SET_SECURITY_POLICY = "setSecurityPolicy"
+    ADD_SIGNED_URL_KEY = "addSignedUrlKey"
+    DELETE_SIGNED_URL_KEY = "deleteSignedUrlKey"
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -31,6 +35,7 @@ class Call(msgspec.Struct, frozen=True):
     verb: Verb
     key: ResourceKey
     body: Mapping[str, Any] | None = None  # REST JSON, camelCase; None for delete
+    query: Mapping[str, str] = {}  # parameters of the URL, by their names in the API
 
 
 class IngressPatch(msgspec.Struct, frozen=True, kw_only=True):

@@ -72,6 +72,72 @@ class LogConfig(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     sample_rate: float | UnsetType = UNSET  # share of requests, 0–1
 
 
+class ConnectionDraining(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """backendServices.connectionDraining."""
+
+    draining_timeout_sec: int | UnsetType = UNSET  # seconds, 0–3600; API default 0
+
+
+class Iap(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """backendServices.iap (Identity-Aware Proxy)."""
+
+    enabled: bool | UnsetType = UNSET
+    oauth2_client_id: str | UnsetType = msgspec.field(name="oauth2ClientId", default=UNSET)
+    oauth2_client_secret: Private | UnsetType = msgspec.field(
+        name="oauth2ClientSecret", default=UNSET
+    )  # write-only
+    oauth2_client_secret_sha256: str | UnsetType = msgspec.field(
+        name="oauth2ClientSecretSha256", default=UNSET
+    )  # hex; output only: what tells whether the secret is the wanted one
+
+
+class CacheKeyPolicy(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """backendServices.cdnPolicy.cacheKeyPolicy: what makes two requests the same."""
+
+    include_host: bool | UnsetType = UNSET
+    include_protocol: bool | UnsetType = UNSET
+    include_query_string: bool | UnsetType = UNSET
+    query_string_blacklist: tuple[str, ...] | UnsetType = UNSET  # parameters left out
+    query_string_whitelist: tuple[str, ...] | UnsetType = UNSET  # the only parameters; not both
+
+
+class NegativeCaching(msgspec.Struct, frozen=True, rename="camel", kw_only=True, order=True):
+    """backendServices.cdnPolicy.negativeCachingPolicy[]."""
+
+    code: int  # HTTP status
+    ttl: int = 0  # seconds, 0–1800; 0 is never shown by the API
+
+
+class BypassHeader(msgspec.Struct, frozen=True, rename="camel", kw_only=True, order=True):
+    """backendServices.cdnPolicy.bypassCacheOnRequestHeaders[]."""
+
+    header_name: str
+
+
+class CdnPolicy(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """backendServices.cdnPolicy (Cloud CDN)."""
+
+    cache_mode: str | UnsetType = UNSET  # CACHE_ALL_STATIC | USE_ORIGIN_HEADERS | FORCE_CACHE_ALL
+    cache_key_policy: CacheKeyPolicy | UnsetType = UNSET
+    client_ttl: int | UnsetType = UNSET  # seconds, 0–86400
+    default_ttl: int | UnsetType = UNSET  # seconds, 0–31622400
+    max_ttl: int | UnsetType = UNSET  # seconds, 0–31622400; with CACHE_ALL_STATIC only
+    negative_caching: bool | UnsetType = UNSET
+    negative_caching_policy: tuple[NegativeCaching, ...] | UnsetType = UNSET  # a set
+    request_coalescing: bool | UnsetType = UNSET
+    serve_while_stale: int | UnsetType = UNSET  # seconds, 0–604800
+    signed_url_cache_max_age_sec: int | UnsetType = UNSET  # seconds; API default 3600
+    bypass_cache_on_request_headers: tuple[BypassHeader, ...] | UnsetType = UNSET  # at most 5
+
+
+class SignedUrlKey(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """A key for signed URLs; addSignedUrlKey, deleteSignedUrlKey, cdnPolicy.signedUrlKeyNames."""
+
+    key_name: str
+    key_value: Private | UnsetType = UNSET  # 128 bits, base64url; write-only
+    digest: str | UnsetType = UNSET  # of the value, from our record; UNSET: somebody else's key
+
+
 class BackendService(Spec, frozen=True, rename="camel", kw_only=True):
     """compute.backendServices."""
 
@@ -82,6 +148,18 @@ class BackendService(Spec, frozen=True, rename="camel", kw_only=True):
     backends: tuple[Backend, ...] | UnsetType = UNSET  # keyed by group
     log_config: LogConfig | UnsetType = UNSET
     load_balancing_scheme: str | UnsetType = UNSET  # API default EXTERNAL
+    # What follows is set where a BackendConfig says so; else it is somebody's.
+    timeout_sec: int | UnsetType = UNSET  # seconds, ≥ 1; API default 30
+    connection_draining: ConnectionDraining | UnsetType = UNSET
+    session_affinity: str | UnsetType = UNSET  # NONE (API default) | CLIENT_IP | GENERATED_COOKIE
+    affinity_cookie_ttl_sec: int | UnsetType = UNSET  # seconds, 0–86400; 0: until the browser ends
+    custom_request_headers: tuple[str, ...] | UnsetType = UNSET  # `Name: value`, at most 16
+    custom_response_headers: tuple[str, ...] | UnsetType = UNSET
+    security_policy: Ref | UnsetType = UNSET  # Cloud Armor; setSecurityPolicy
+    iap: Iap | UnsetType = UNSET
+    enable_cdn: bool | UnsetType = msgspec.field(name="enableCDN", default=UNSET)
+    cdn_policy: CdnPolicy | UnsetType = UNSET
+    signed_url_keys: tuple[SignedUrlKey, ...] | UnsetType = UNSET  # at most 3
 
 
 class HostRule(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -135,6 +213,7 @@ class TargetHttpsProxy(Spec, frozen=True, rename="camel", kw_only=True):
     ssl_certificates: tuple[Ref, ...] | UnsetType = (
         UNSET  # setSslCertificates; 1–15, first: default
     )
+    ssl_policy: Ref | UnsetType = UNSET  # setSslPolicy; from a FrontendConfig
 
 
 class SslCertificate(Spec, frozen=True, rename="camel", kw_only=True):

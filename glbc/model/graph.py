@@ -31,6 +31,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     key: ResourceKey
     spec: Spec
     origin: Mapping[str, str] = {}  # field -> the object and field that asked for it
+    enforced: Mapping[str, str] = {}  # path of the API -> who asks for more than our default
     wanted_by: tuple[ObjectRef, ...] = ()  # the Ingresses that want it, sorted
     refs: frozenset[ResourceKey] = frozenset()
 
@@ -41,7 +42,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     key: ResourceKey
     spec: Spec
     ownership: Ownership
-    set_by_us: frozenset[str] = frozenset()  # fields that a later removal must clear
+    set_by_us: frozenset[str] = frozenset()  # paths of the API that a later removal must clear
+    unmanaged: frozenset[str] = frozenset()  # fields whose elements hold what we do not know
     fingerprint: str = ""  # "" when not known: read before the next write that needs it
     created: str = ""  # RFC 3339, as the cloud writes it; "" when not known
     read_at: float = 0.0  # seconds, monotonic: when the read began or the write ended
@@ -53,6 +55,7 @@ def wanted(
     spec: Spec,
     *,
     origin: Mapping[str, str] | None = None,
+    enforced: Mapping[str, str] | None = None,
     wanted_by: Iterable[ObjectRef] = (),
 ) -> Resource:
     """Return the desired resource, its spec normalised and its references found."""
@@ -60,6 +63,7 @@ def wanted(
         key=key,
         spec=normalised(key.kind, spec),
         origin=origin or {},
+        enforced=enforced or {},
         wanted_by=tuple(sorted(set(wanted_by))),
         refs=refs_in(spec),
     )

@@ -14,6 +14,7 @@ from msgspec import UNSET
 
 from glbc.model import compute
 from glbc.model.keys import Kind, ResourceKey
+from glbc.model.private import Private
 
 OUR_PORT: Final = re.compile(r"port([1-9][0-9]{0,4})")
 OUR_MATCHER: Final = re.compile(r"host[0-9a-f]{32}")
@@ -42,6 +43,7 @@ class Keyed(msgspec.Struct, frozen=True):
     held: Callable[[Any, Any], bool] = _never  # does the spec of a referrer still use it?
     lazy: bool = False  # removed with the next write that is due anyway, never by a write alone
     enforced: frozenset[str] = frozenset()  # fields of an element that are corrected; rest: initial
+    merge: Callable[[Any, Any], Any] | None = None  # instead of all this: (wanted, live) -> list
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,11 +55,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     unordered: frozenset[str] = frozenset()  # lists compared as sets, kept sorted
     ordered_sets: frozenset[str] = frozenset()  # compared as sets, sent in the wanted order
     local: frozenset[str] = frozenset()  # ours to know: never sent, read or compared
-    write_only: frozenset[str] = frozenset()  # sent, and never read back
     keyed: dict[str, Keyed] = {}
     setters: dict[str, str] = {}  # field -> the verb that sets it, where patch does not exist
     after_insert: frozenset[str] = frozenset()  # fields that insert does not take
     defaults: dict[str, Any] = {}  # what a field left out means, to clear it and to compare it
+    cleared: dict[str, Any] = {}  # dotted path of the API -> the same of what stands inside a field
+    sets: frozenset[str] = frozenset()  # dotted paths of lists that are compared as sets
+    recorded: bool = False  # does its description list what was asked of it? See record.py
+    before_traffic: frozenset[str] = frozenset()  # fields set before anything begins to refer to it
     after: dict[str, tuple[Kind, str]] = {}  # field -> the field of a referred kind set before it
     fingerprint: bool = False  # patch and update demand it
     cost: str = ""  # what keeping one costs when nothing needs it
@@ -100,6 +105,31 @@ def _our_matcher(matcher: compute.PathMatcher, _owned: Owned) -> bool:
     return OUR_MATCHER.fullmatch(matcher.name) is not None
 
 
+def _key_name(key: compute.SignedUrlKey) -> str:
+    return key.key_name
+
+
+def _merged_keys(
+    wanted: tuple[compute.SignedUrlKey, ...], there: tuple[compute.SignedUrlKey, ...]
+) -> tuple[compute.SignedUrlKey, ...]:
+    """Keep a live key that has our value, or one that nobody recorded; what is recorded may go.
+
+    The value cannot be read back: of a key that somebody else has set, the name alone counts
+    (ingress-gce compares nothing else).
+    """
+    live = {key.key_name: key for key in there}
+    names = {key.key_name for key in wanted}
+    kept = [
+        old
+        if (old := live.get(key.key_name)) is not None and old.digest in {UNSET, key.digest}
+        else key
+        for key in wanted
+    ]
+    others = [key for key in there if key.key_name not in names and key.digest is UNSET]
+    merged = (*kept, *others)
+    return there if set(merged) == set(there) else merged
+
+
 ROWS: Final[dict[Kind, Row]] = {
     Kind.HEALTH_CHECK: Row(
         spec=compute.HealthCheck,
@@ -116,6 +146,7 @@ ROWS: Final[dict[Kind, Row]] = {
                 "http2_health_check",
             }
         ),
+        recorded=True,
     ),
     Kind.INSTANCE_GROUP: Row(
         spec=compute.InstanceGroup,
@@ -135,8 +166,40 @@ ROWS: Final[dict[Kind, Row]] = {
         immutable=frozenset({"load_balancing_scheme"}),
         # The description is proof and record, never wanted: a port by name or by number is one backend.
         initial=frozenset({"description", "port", "log_config"}),
-        keyed={"backends": Keyed(_group_of, _our_backend)},
-        defaults={"backends": (), "health_checks": (), "protocol": "HTTP"},
+        keyed={
+            "backends": Keyed(_group_of, _our_backend),
+            "signed_url_keys": Keyed(_key_name, merge=_merged_keys),
+        },
+        setters={"security_policy": "setSecurityPolicy", "signed_url_keys": "keys"},
+        after_insert=frozenset({"security_policy", "signed_url_keys"}),
+        defaults={
+            "backends": (),
+            "health_checks": (),
+            "protocol": "HTTP",
+            "timeout_sec": 30,
+            "session_affinity": "NONE",
+            "affinity_cookie_ttl_sec": 0,
+            "custom_request_headers": (),
+            "custom_response_headers": (),
+            "enable_cdn": False,
+            "signed_url_keys": (),
+        },
+        cleared={
+            "connectionDraining.drainingTimeoutSec": 0,
+            "iap.enabled": False,
+            "iap.oauth2ClientId": "",
+            "iap.oauth2ClientSecret": Private(b""),
+        },
+        sets=frozenset(
+            {
+                "cdnPolicy.negativeCachingPolicy",
+                "cdnPolicy.bypassCacheOnRequestHeaders",
+                "cdnPolicy.cacheKeyPolicy.queryStringBlacklist",
+                "cdnPolicy.cacheKeyPolicy.queryStringWhitelist",
+            }
+        ),
+        recorded=True,
+        before_traffic=frozenset({"security_policy", "iap"}),
         after={
             "port_name": (Kind.INSTANCE_GROUP, "named_ports"),
             "protocol": (Kind.HEALTH_CHECK, "type"),
@@ -163,14 +226,19 @@ ROWS: Final[dict[Kind, Row]] = {
     Kind.TARGET_HTTPS_PROXY: Row(
         spec=compute.TargetHttpsProxy,
         initial=frozenset({"description"}),
-        setters={"url_map": "setUrlMap", "ssl_certificates": "setSslCertificates"},
+        setters={
+            "url_map": "setUrlMap",
+            "ssl_certificates": "setSslCertificates",
+            "ssl_policy": "setSslPolicy",
+        },
+        recorded=True,
         ordered_sets=frozenset({"ssl_certificates"}),
+        fingerprint=True,
     ),
     Kind.SSL_CERTIFICATE: Row(
         spec=compute.SslCertificate,
         # The name holds the content's hash: what bears the name is what is wanted.
         initial=frozenset({"certificate", "private_key"}),
-        write_only=frozenset({"private_key"}),
     ),
     Kind.FORWARDING_RULE: Row(
         spec=compute.ForwardingRule,
@@ -195,6 +263,7 @@ ROWS: Final[dict[Kind, Row]] = {
 }
 
 MANAGED: Final = tuple(ROWS)
+POLICIES: Final = (Kind.SECURITY_POLICY, Kind.SSL_POLICY)  # listed for their names, never managed
 
 
 def normalised(kind: str, spec: compute.Spec) -> compute.Spec:

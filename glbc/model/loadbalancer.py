@@ -6,6 +6,7 @@ same engine (the Gateway API) needs no new planner.
 
 import msgspec
 
+from glbc.model.asked import Asked
 from glbc.model.finding import ObjectRef
 from glbc.model.keys import ResourceKey
 
@@ -38,6 +39,7 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     protocol: str  # HTTP | HTTPS | HTTP2
     check_path: str  # path of the health check, starts with "/"
     origin: str  # the object and field that asked for it first
+    asked: Asked | None = None  # what a BackendConfig says of it
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -63,6 +65,13 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     ours: bool  # do we reserve and release it?
 
 
+class SslPolicy(msgspec.Struct, frozen=True):
+    """What is asked of the HTTPS proxy's SSL policy."""
+
+    key: ResourceKey | None = None
+    source: str = ""  # who asks; "": nobody, and what is there is somebody's
+
+
 class LoadBalancer(msgspec.Struct, frozen=True, kw_only=True):
     """One front end: what is served, under which names."""
 
@@ -74,3 +83,4 @@ class LoadBalancer(msgspec.Struct, frozen=True, kw_only=True):
     redirect: str | None = None  # HTTP redirects with this code, "" the API's default; None: no
     certificates: tuple[ResourceKey, ...] = ()  # of HTTPS, the first is the default; none: no HTTPS
     address: Address | None = None  # shared by both protocols; None: whatever the cloud gives
+    ssl_policy: SslPolicy = SslPolicy()

@@ -1,7 +1,10 @@
 """A value that never prints, logs or marshals itself."""
 
 from hmac import compare_digest
-from typing import NoReturn
+from typing import Any, NoReturn
+
+import msgspec
+from msgspec import UNSET
 
 
 class Private:
@@ -27,3 +30,25 @@ class Private:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a private value is not written anywhere")
+
+
+def public(value: Any) -> Any:
+    """Return a struct as it is read back: every private value in it UNSET."""
+    over: dict[str, Any] = {}
+    for name in value.__struct_fields__:
+        inner = getattr(value, name)
+        shown = _shown(inner)
+        if shown is not inner:
+            over[name] = shown
+    return msgspec.structs.replace(value, **over) if over else value
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, Private):
+        return UNSET
+    if isinstance(value, msgspec.Struct):
+        return public(value)
+    if isinstance(value, tuple):
+        shown = tuple(_shown(item) for item in value)
+        return value if all(a is b for a, b in zip(value, shown, strict=True)) else shown
+    return value

@@ -10,27 +10,11 @@ from typing import Any, Final
 import msgspec
 
 from glbc.model.compute import UrlMap
+from glbc.model.configs import BackendConfig, Credential, FrontendConfig
 from glbc.model.finding import ObjectRef
 from glbc.model.keys import ResourceKey
 from glbc.model.private import Private
-
-
-class View(msgspec.Struct, frozen=True, rename="camel", kw_only=True, gc=False):
-    """Base of all views: frozen, camelCase as on the wire."""
-
-
-class Meta(View, frozen=True):
-    """metadata."""
-
-    name: str
-    namespace: str = ""
-    uid: str = ""
-    resource_version: str = ""
-    creation_timestamp: str | None = None
-    deletion_timestamp: str | None = None
-    finalizers: tuple[str, ...] | None = None
-    annotations: dict[str, str] | None = None
-    labels: dict[str, str] | None = None
+from glbc.model.view import Meta, View
 
 
 class ServicePortRef(View, frozen=True):
@@ -171,26 +155,6 @@ class Secret(View, frozen=True):
     data: SecretData | None = None
 
 
-class RedirectToHttps(View, frozen=True):
-    """FrontendConfig spec.redirectToHttps."""
-
-    enabled: bool = False
-    response_code_name: str = ""
-
-
-class FrontendConfigSpec(View, frozen=True):
-    """FrontendConfig spec."""
-
-    redirect_to_https: RedirectToHttps | None = None
-
-
-class FrontendConfig(View, frozen=True):
-    """networking.gke.io/v1beta1 FrontendConfig."""
-
-    metadata: Meta
-    spec: FrontendConfigSpec | None = None
-
-
 class Taint(View, frozen=True):
     """spec.taints[]."""
 
@@ -245,6 +209,7 @@ VIEWS: Final[dict[str, type[View]]] = {
     "IngressClass": IngressClass,
     "Secret": Secret,
     "FrontendConfig": FrontendConfig,
+    "BackendConfig": BackendConfig,
 }
 
 
@@ -272,6 +237,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     ingress_classes: Mapping[str, IngressClass] = {}
     secrets: Mapping[str, Secret] = {}  # of type kubernetes.io/tls only
     frontend_configs: Mapping[str, FrontendConfig] = {}
+    backend_configs: Mapping[str, BackendConfig] = {}
+    credentials: Mapping[str, Credential | None] = {}  # read by name; None: there is no such Secret
     complete: frozenset[str] = frozenset()  # kinds whose list is done and whose watch is alive
 
 
@@ -282,6 +249,9 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     http_proxies: Mapping[ResourceKey, ResourceKey] = {}  # proxy -> the URL map that it serves
     https_proxies: Mapping[ResourceKey, tuple[ResourceKey, ...]] = {}  # -> its certificates
     certificates: frozenset[str] = frozenset()  # names of all that there are, whoever made them
+    policies: Mapping[str, frozenset[str]] = {}  # kind of policy -> the names of all; none: unknown
+    proxy_policies: Mapping[ResourceKey, ResourceKey] = {}  # HTTPS proxy -> its SSL policy
+    protected: Mapping[ResourceKey, ResourceKey] = {}  # backend service -> its security policy
     addresses: Mapping[str, str] = {}  # global address -> its IP
     rules: Mapping[ResourceKey, str] = {}  # forwarding rule -> its IP
     listeners: frozenset[tuple[str, str, ResourceKey]] = frozenset()  # IP, ports, who has them

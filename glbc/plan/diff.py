@@ -1,9 +1,12 @@
 """Three-way field diff: what is wanted, what is there, what we set before.
 
-Own fields, not objects: a field that is neither wanted nor set by us is somebody's and stays.
+Own fields, not objects: a field that is neither wanted nor set by us is somebody's and stays. An
+initial value (our default) is sent at creation and then anyone's; a field that a user asks for is
+corrected, and when he asks no more it goes back to our default, or to the API's.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +15,8 @@ from msgspec import UNSET
 from glbc.model.compute import Spec
 from glbc.model.keys import Kind, ResourceKey
 from glbc.model.kinds import ROWS, Keyed, Row
+from glbc.model.private import Private
+from glbc.model.record import recorded, renewed
 
 RIDING: Final[Mapping[str, frozenset[str]]] = {
     Kind.HEALTH_CHECK: frozenset({"http_health_check", "https_health_check", "http2_health_check"}),
@@ -37,7 +42,12 @@ class Neighbours(msgspec.Struct, frozen=True):
 
 
 def diff(
-    kind: str, want: Spec, live: Spec, near: Neighbours, set_by_us: Iterable[str] = ()
+    kind: str,
+    want: Spec,
+    live: Spec,
+    near: Neighbours,
+    set_by_us: Iterable[str] = (),
+    enforced: Iterable[str] = (),
 ) -> tuple[Change, ...]:
     """Return what must change in `live` to hold what is wanted, in the order of the fields.
 
@@ -46,39 +56,125 @@ def diff(
         want: the wanted spec, normalised. A field left UNSET is not wanted.
         live: the observed spec, completed.
         near: ownership and referrers in the actual graph.
-        set_by_us: fields that we set earlier: those are cleared when they are not wanted any more.
+        set_by_us: paths that we set earlier: those are cleared when they are not wanted any more.
+        enforced: paths that a user asks for: those are corrected though they be initial.
     """
     row = ROWS[Kind(kind)]
-    ours = frozenset(set_by_us)
-    changes, riding = [], []
-    for name in want.__struct_fields__:
+    said = _Said(row, frozenset(set_by_us), frozenset(enforced))
+    changes: list[Change] = []
+    riding: list[Change] = []
+    for name, path in _fields(type(want)):
         wanted, there = getattr(want, name), getattr(live, name)
         if wanted == there or name in row.local:
             continue
         if name in row.initial:
+            if name == "description":
+                continue
             if there is UNSET and name in RIDING.get(kind, ()):
-                riding.append(Change(name, UNSET, wanted))
-            continue
-        if wanted is UNSET:
-            cleared = row.defaults.get(name, UNSET)
-            if name in ours and there != cleared and name not in row.immutable:
-                changes.append(Change(name, there, cleared))
-            continue
-        after = merged(row, name, wanted, there, near)
-        if after != there:
+                (changes if said.asks(path) else riding).append(Change(name, UNSET, wanted))
+                continue
+            if not said.touches(path):
+                continue
+        after = merged(name, wanted, there, near, said)
+        if after != there and not (wanted is UNSET and name in row.immutable):
             changes.append(Change(name, there, after))
-    return (*changes, *riding) if changes else ()
+    changes = [*changes, *riding] if changes else []
+    return (*_record_change(row, want, live, said, due=bool(changes)), *changes)
 
 
-def merged(row: Row, name: str, wanted: Any, there: Any, near: Neighbours) -> Any:
+class _Said(msgspec.Struct, frozen=True):
+    """Who has said what about the fields of one resource; paths are the API's, dotted."""
+
+    row: Row
+    ours: frozenset[str]  # we set them before
+    asked: frozenset[str]  # a user asks for them
+
+    def asks(self, path: str) -> bool:
+        """Tell whether a user asks for the field or for something in it."""
+        return any(one == path or one.startswith(f"{path}.") for one in self.asked)
+
+    def touches(self, path: str) -> bool:
+        """Tell the same also of what we set before."""
+        if not self.ours and not self.asked:
+            return False
+        return any(one == path or one.startswith(f"{path}.") for one in self.ours | self.asked)
+
+
+@cache
+def _fields(struct: Any) -> tuple[tuple[str, str], ...]:
+    """Return the fields of a struct, each with its name on the wire."""
+    return tuple((field.name, field.encode_name) for field in msgspec.structs.fields(struct))
+
+
+def _record_change(row: Row, want: Spec, live: Spec, said: _Said, *, due: bool) -> Iterator[Change]:
+    """Yield the change of our record: with a write that is due, or because it claims too much."""
+    if not row.recorded:
+        return
+    before = live.description if isinstance(live.description, str) else ""
+    if due or recorded(before) - said.asked:
+        wanted = want.description if isinstance(want.description, str) else ""
+        after = renewed(before, wanted, said.asked)
+        if after != before:
+            yield Change("description", live.description, after)
+
+
+def merged(name: str, wanted: Any, there: Any, near: Neighbours, said: _Said) -> Any:
     """Return the value that the field must have: `there` itself when it already holds `wanted`."""
-    if name in row.keyed:
-        return _merged_list(row.keyed[name], wanted, there, near)
-    if name in row.ordered_sets and there is not UNSET and set(wanted) == set(there):
+    row = said.row
+    path = dict(_fields(row.spec))[name]
+    if wanted is UNSET and not said.touches(path):
         return there
-    if isinstance(wanted, msgspec.Struct) and isinstance(there, msgspec.Struct):
-        return _overlaid(there, wanted, wanted.__struct_fields__)
-    return wanted
+    if (keyed := row.keyed.get(name)) and keyed.merge:
+        return keyed.merge(() if wanted is UNSET else wanted, there)
+    if isinstance(wanted, msgspec.Struct) or isinstance(there, msgspec.Struct):
+        return _laid(path, wanted, there, said, initial=name in row.initial)
+    if wanted is UNSET:
+        return row.defaults.get(name, UNSET)
+    if keyed:
+        return _merged_list(keyed, wanted, there, near)
+    same = name in row.ordered_sets and there is not UNSET and set(wanted) == set(there)
+    return there if same else wanted
+
+
+def _laid(path: str, wanted: Any, there: Any, said: _Said, *, initial: bool) -> Any:
+    """Return a struct with what is asked for put on top, and what is asked no more taken out."""
+    kind: Any = type(there if wanted is UNSET else wanted)
+    wish, old = (kind() if value is UNSET else value for value in (wanted, there))
+    over = {}
+    for name, wire in _fields(kind):
+        inner, mine, theirs = f"{path}.{wire}", getattr(wish, name), getattr(old, name)
+        if isinstance(mine, msgspec.Struct) or isinstance(theirs, msgspec.Struct):
+            value = _laid(inner, mine, theirs, said, initial=initial)
+        else:
+            unsaid = theirs is UNSET and there is not UNSET  # of a struct that is there: zero
+            same = unsaid and mine is not UNSET and not mine and not isinstance(mine, Private)
+            value = theirs if same else _leaf(inner, mine, theirs, said, initial=initial)
+        if value != theirs:
+            over[name] = value
+    if not over:
+        return there
+    secrets = {
+        name: v for name, _ in _fields(kind) if isinstance(v := getattr(wish, name), Private)
+    }
+    new = msgspec.structs.replace(old, **secrets, **over)
+    return UNSET if new == kind() else new
+
+
+def _leaf(path: str, wanted: Any, there: Any, said: _Said, *, initial: bool) -> Any:
+    """Return one value inside of a struct."""
+    cleared = said.row.cleared.get(path, UNSET)
+    if path in said.asked or (wanted is not UNSET and not initial):
+        if isinstance(wanted, Private):
+            return there  # never read back: it goes with what tells of it
+        same = wanted == (cleared if there is UNSET else there)
+        if path in said.row.sets and isinstance(there, tuple):
+            same = sorted(wanted) == sorted(there)
+        return there if same else wanted
+    if path not in said.ours:
+        return there
+    value = cleared if wanted is UNSET else wanted
+    is_default = there is UNSET and value == cleared and not isinstance(value, Private)
+    return there if is_default else value
 
 
 def _overlaid(there: Any, wanted: Any, fields: Iterable[str]) -> Any:

@@ -14,7 +14,7 @@ from glbc.plan.diff import Change, applied
 from glbc.plan.planner import Action, Blocked, Op, Plan, Reason
 
 NEEDED_VIEWS: Final = frozenset(
-    {"Ingress", "IngressClass", "Service", "Node", "Secret", "FrontendConfig"}
+    {"Ingress", "IngressClass", "Service", "Node", "Secret", "FrontendConfig", "BackendConfig"}
 )
 """The kinds that can want something of the cloud: any of them unseen may hide a want."""
 
@@ -123,16 +123,25 @@ def _without_losses(action: Action) -> Action | None:
     left = tuple(change for change in changes if change.before != change.after)
     if not left:
         return None
-    spec = applied(action.spec, changes)
+    # What is not cleared yet stays on our record: it is written anew when all of it is done.
+    kept = tuple(Change(c.field, c.before, c.before) for c in left if c.field == "description")
+    left = tuple(change for change in left if change.field != "description")
+    if not left:
+        return None
+    spec = applied(action.spec, (*changes, *kept))
     relies_on = frozenset(refs_in(spec))
-    return msgspec.structs.replace(action, changes=left, spec=spec, relies_on=relies_on)
+    return msgspec.structs.replace(
+        action, changes=left, spec=spec, relies_on=relies_on, forgets=frozenset()
+    )
 
 
 def _gains(kind: str, change: Change) -> Change:
     """Return the change without what it would lose: cleared fields, elements of shared lists."""
     row, (before, after) = ROWS[Kind(kind)], (change.before, change.after)
-    if after is UNSET:
+    if after in (UNSET, ()):
         return Change(change.field, before, before)
+    if isinstance(before, msgspec.Struct) and isinstance(after, msgspec.Struct):
+        return Change(change.field, before, _with_fields_of(before, after))
     if not isinstance(before, tuple) or not isinstance(after, tuple):
         return change
     if change.field in row.unordered:
@@ -142,6 +151,16 @@ def _gains(kind: str, change: Change) -> Change:
     else:
         return change  # one value in the form of a list: replaced, nothing is lost
     return Change(change.field, before, before if set(kept) == set(before) else kept)
+
+
+def _with_fields_of(old: Any, new: Any) -> Any:
+    """Return a struct with the fields that only `old` has."""
+    lost = {
+        name: value
+        for name in new.__struct_fields__
+        if getattr(new, name) is UNSET and (value := getattr(old, name)) is not UNSET
+    }
+    return msgspec.structs.replace(new, **lost) if lost else new
 
 
 def _union(before: tuple[Any, ...], after: tuple[Any, ...], key: Callable[[Any], Any]) -> Any:

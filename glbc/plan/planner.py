@@ -85,6 +85,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     disruptive: bool = False
     wanted_by: tuple[ObjectRef, ...] = ()
     origin: Mapping[str, str] = {}
+    enforced: frozenset[str] = frozenset()  # paths that count as set by us from now on
+    forgets: frozenset[str] = frozenset()  # paths that do not any more
 
     def same_request(self, other: "Action") -> bool:
         """Tell whether both ask the cloud for the same thing."""
@@ -198,6 +200,7 @@ def _wanted(  # noqa: PLR0911  # one return for each row of the table
         relies_on=resource.refs,
         wanted_by=resource.wanted_by,
         origin=resource.origin,
+        enforced=frozenset(resource.enforced),
     )
     unreadable = live is None and key.kind in actual.unreadable
     if unreadable or (live and live.ownership is Ownership.UNREADABLE):
@@ -209,7 +212,7 @@ def _wanted(  # noqa: PLR0911  # one return for each row of the table
         referrers=tuple(actual[other].spec for other in actual.referrers(key)),
         unseen=not unread.isdisjoint(USERS.get(key.kind, ())),
     )
-    changes = diff(key.kind, resource.spec, live.spec, near, live.set_by_us)
+    changes = diff(key.kind, resource.spec, live.spec, near, live.set_by_us, resource.enforced)
     if not changes:
         return None
     row = ROWS[Kind(key.kind)]
@@ -222,7 +225,8 @@ def _wanted(  # noqa: PLR0911  # one return for each row of the table
         if fixed or proof is UNSET or "description" in row.immutable | row.setters.keys():
             hint = "its description is somebody else's: delete it, or give it our description"
             return _blocked(create, Reason.NOT_OURS, str(key), hint)
-        changes = (Change("description", live.spec.description, proof), *changes)
+        others = [change for change in changes if change.field != "description"]
+        changes = (Change("description", live.spec.description, proof), *others)
     if not fixed:
         spec = applied(live.spec, changes)
         return msgspec.structs.replace(
@@ -232,6 +236,7 @@ def _wanted(  # noqa: PLR0911  # one return for each row of the table
             spec=spec,
             changes=changes,
             relies_on=refs_in(spec),
+            forgets=live.set_by_us - create.enforced,
         )
     if users := actual.referrers(key):
         hint = "it cannot change in place while something uses it"
@@ -266,12 +271,20 @@ def _with_needs(
             if target in held and target in actual:
                 continue  # it is in use now: whatever is wrong with it stops nothing else
             verdict = draft.get(target)
-            if verdict and (verdict.op is not Op.UPDATE or not _owned(actual, target)):
+            if verdict and (_must_be_done(verdict) or not _owned(actual, target)):
                 needs.add(target)
             elif not verdict and (gap := _gap(target, actual)):
                 return _blocked(action, gap[0], str(target), gap[1])
         needs.update(_earlier_fields(action, targets, draft))
     return msgspec.structs.replace(action, needs=frozenset(needs)) if needs else action
+
+
+def _must_be_done(verdict: Action | Blocked) -> bool:
+    """Tell whether nothing may begin to refer to a resource before this is done to it."""
+    if verdict.op is not Op.UPDATE:
+        return True
+    guarded = ROWS[Kind(verdict.key.kind)].before_traffic
+    return not guarded.isdisjoint(change.field for change in verdict.changes)
 
 
 def _gap(target: ResourceKey, actual: Graph[Observed]) -> tuple[Reason, str] | None:

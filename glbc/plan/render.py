@@ -210,7 +210,7 @@ def _differences(where: str, before: Any, after: Any, key: Any = None) -> Iterat
     elif isinstance(before or after, tuple):
         yield from _list_differences(where, _items(before), _items(after), key)
     else:
-        yield f"{where}: {_shown(before)} -> {_shown(after)}"
+        yield f"{where}: {shown(before)} -> {shown(after)}"
 
 
 def _list_differences(
@@ -221,11 +221,11 @@ def _list_differences(
     for element in new:
         if key and (twin := was.get(key(element))) is not None:
             old.remove(twin)
-            yield from _differences(f"{where}[{_shown(key(element))}]", twin, element)
+            yield from _differences(f"{where}[{shown(key(element))}]", twin, element)
         else:
-            yield f"{where}: + {_shown(element)}"
+            yield f"{where}: + {shown(element)}"
     for element in old:
-        yield f"{where}: - {_shown(element)}"
+        yield f"{where}: - {shown(element)}"
 
 
 def _items(value: Any) -> tuple[Any, ...]:
@@ -237,13 +237,13 @@ def _wire_name(kind: str, field: str) -> str:
     return next((f.encode_name for f in fields if f.name == field), field)
 
 
-def _shown(value: Any, *, inner: bool = False) -> str:  # noqa: PLR0911  # one for each type
+def shown(value: Any, *, inner: bool = False) -> str:  # noqa: PLR0911  # one for each type
     """Return a value on one line, links shortened to kind/name."""
     match value:
         case _ if value is UNSET or value is None:
             return "(not set)"
         case PathRule():
-            return f"{' '.join(value.paths)} -> {_shown(value.service)}"
+            return f"{' '.join(value.paths)} -> {shown(value.service)}"
         case bool():
             return str(value).lower()
         case str() | int() | float():
@@ -251,10 +251,10 @@ def _shown(value: Any, *, inner: bool = False) -> str:  # noqa: PLR0911  # one f
         case Ref():
             return str(value.to)
         case tuple():
-            return f"[{', '.join(_shown(item, inner=True) for item in value)}]"
+            return f"[{', '.join(shown(item, inner=True) for item in value)}]"
         case msgspec.Struct():
             fields = [
-                f"{f.encode_name} {_shown(getattr(value, f.name), inner=True)}"
+                f"{f.encode_name} {shown(getattr(value, f.name), inner=True)}"
                 for f in msgspec.structs.fields(value)
                 if getattr(value, f.name) is not UNSET
             ]
@@ -282,8 +282,8 @@ def _action_json(action: Action) -> dict[str, Any]:
         "changes": [
             {
                 "field": _wire_name(action.key.kind, change.field),
-                "before": _plain(change.before),
-                "after": _plain(change.after),
+                "before": plain(change.before),
+                "after": plain(change.after),
             }
             for change in action.changes
         ],
@@ -296,7 +296,7 @@ def _object(ref: ObjectRef) -> dict[str, str]:
     return {"kind": ref.kind, "namespace": ref.namespace, "name": ref.name}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a value as JSON has it, links as the API writes them."""
     match value:
         case _ if value is UNSET or value is None:
@@ -306,10 +306,10 @@ def _plain(value: Any) -> Any:
         case Ref():
             return value.to.link
         case tuple():
-            return [_plain(item) for item in value]
+            return [plain(item) for item in value]
         case msgspec.Struct():
             return {
-                f.encode_name: _plain(getattr(value, f.name))
+                f.encode_name: plain(getattr(value, f.name))
                 for f in msgspec.structs.fields(value)
                 if getattr(value, f.name) is not UNSET
             }

@@ -11,6 +11,7 @@ from msgspec import UNSET
 from glbc.model.graph import Graph, Observed, Ownership, Resource
 from glbc.model.keys import Kind, ResourceKey, refs_in
 from glbc.model.kinds import ROWS, completed
+from glbc.model.private import public
 from glbc.plan.planner import Action, Op, Plan, Refusal, frontier, plan
 
 Guard = Callable[[Plan], Plan]
@@ -28,18 +29,25 @@ def done(action: Action, old: Observed | None) -> Observed | None:
     """Return what is there once the action is done; None after a DELETE."""
     if action.op is Op.DELETE:
         return None
-    unreadable = dict.fromkeys(ROWS[Kind(action.key.kind)].write_only, UNSET)
-    spec = completed(action.key.kind, msgspec.structs.replace(action.spec, **unreadable))
+    row = ROWS[Kind(action.key.kind)]
+    spec = completed(action.key.kind, public(action.spec))
     base = old or Observed(key=action.key, spec=spec, ownership=Ownership.OWNED)
-    written = {change.field for change in action.changes} or {
-        name for name in spec.__struct_fields__ if getattr(action.spec, name) is not UNSET
+    fields = msgspec.structs.fields(row.spec)
+    changed = {change.field for change in action.changes}
+    written = {
+        field.encode_name
+        for field in fields
+        if field.name not in row.initial
+        and (
+            field.name in changed or (not changed and getattr(action.spec, field.name) is not UNSET)
+        )
     }
     return msgspec.structs.replace(
         base,
         spec=spec,
         ownership=Ownership.OWNED,
         refs=refs_in(spec),
-        set_by_us=base.set_by_us | written,
+        set_by_us=(base.set_by_us - action.forgets) | written | action.enforced,
         fingerprint="",
     )
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from glbc.model.views import Meta
+from glbc.model.view import Meta
 
 CLASS: Final = "kubernetes.io/ingress.class"
 ALLOW_HTTP: Final = "kubernetes.io/ingress.allow-http"
@@ -11,6 +11,13 @@ PRE_SHARED_CERT: Final = "ingress.gcp.kubernetes.io/pre-shared-cert"
 MANAGED_CERTIFICATES: Final = "networking.gke.io/managed-certificates"
 STATIC_IP: Final = "kubernetes.io/ingress.global-static-ip-name"
 REGIONAL_STATIC_IP: Final = "kubernetes.io/ingress.regional-static-ip-name"
+# On a Service; the first one that is there counts.
+BACKEND_CONFIGS: Final = (
+    "cloud.google.com/backend-config",
+    "beta.cloud.google.com/backend-config",
+)
+# Ours, on an Ingress or a Service: no traffic without a Cloud Armor policy.
+REQUIRE_SECURITY_POLICY: Final = "glbc.gcp.kubernetes.io/require-security-policy"
 FRONTEND_CONFIG: Final = "networking.gke.io/v1beta1.FrontendConfig"
 # What makes more of a front end than plain HTTP at any address.
 FRONT: Final[tuple[str, ...]] = (

@@ -3,18 +3,31 @@
 from typing import Final
 
 import msgspec
+from msgspec import UNSET
 
 from glbc.config import Config
 from glbc.model.finding import Finding, ObjectRef, Severity
 from glbc.model.loadbalancer import Backend
-from glbc.model.views import IngressBackend, Service, ServicePort, ServicePortRef, Snapshot
-from glbc.translate.reasons import Reason
+from glbc.model.view import Meta
+from glbc.model.views import Hints, IngressBackend, Service, ServicePort, ServicePortRef, Snapshot
+from glbc.translate import annotations
+from glbc.translate.backendconfig import asked_of
+from glbc.translate.reasons import BadConfigError, Reason
 
 WITH_NODE_PORTS: Final = frozenset({"NodePort", "LoadBalancer"})
 
 
+class World(msgspec.Struct, frozen=True):
+    """What a backend is looked up in."""
+
+    snapshot: Snapshot
+    hints: Hints
+    config: Config
+    protected: bool = False  # does the Ingress require a security policy for every backend?
+
+
 def resolve(
-    reference: IngressBackend, user: ObjectRef, field: str, snapshot: Snapshot, config: Config
+    reference: IngressBackend, user: ObjectRef, field: str, world: World
 ) -> Backend | Finding:
     """Find the Service port that a backend names.
 
@@ -22,8 +35,7 @@ def resolve(
         reference: the backend as the Ingress writes it.
         user: the Ingress; the Service is looked up in its namespace.
         field: path of the backend inside the Ingress, for the finding.
-        snapshot: the cluster.
-        config: the settings of the health check's path and the system default backend.
+        world: the cluster, what may be known of the cloud, and the settings.
     """
     named = reference.service
     if named is None:
@@ -34,22 +46,16 @@ def resolve(
             "the backend is not a service",
             "use backend.service; resource backends are not supported",
         )
-    return resolve_service(
-        ObjectRef("Service", user.namespace, named.name), named.port, user, field, snapshot, config
-    )
+    service = ObjectRef("Service", user.namespace, named.name)
+    return resolve_service(service, named.port, user, field, world)
 
 
-def resolve_service(  # who asks, where, for what
-    service: ObjectRef,
-    port: ServicePortRef,
-    user: ObjectRef,
-    field: str,
-    snapshot: Snapshot,
-    config: Config,
+def resolve_service(
+    service: ObjectRef, port: ServicePortRef, user: ObjectRef, field: str, world: World
 ) -> Backend | Finding:
     """Find a port of a Service; a Finding on the Ingress says what is missing."""
-    where = f"{service.namespace}/{service.name}"
-    found = snapshot.services.get(where)
+    where, config = f"{service.namespace}/{service.name}", world.config
+    found = world.snapshot.services.get(where)
     if found is None:
         return Finding(
             user,
@@ -77,6 +83,19 @@ def resolve_service(  # who asks, where, for what
             f"service {where} of type {found.spec.type} has no node port for {chosen.port}",
             "set the Service's type to NodePort",
         )
+    try:
+        asked = asked_of(found.metadata, chosen, world.snapshot, world.hints, config.project)
+    except BadConfigError as bad:
+        return Finding(user, bad.reason, field, str(bad), bad.hint)
+    has_policy = asked is not None and asked.service.security_policy is not UNSET
+    if not has_policy and (world.protected or requires_policy(found.metadata)):
+        return Finding(
+            user,
+            Reason.SECURITY_POLICY_REQUIRED,
+            field,
+            f"a Cloud Armor policy is required for service {where}, and none is named",
+            "name one in spec.securityPolicy of its BackendConfig",
+        )
     is_default = where == config.default_backend_service
     return Backend(
         service=service,
@@ -88,7 +107,13 @@ def resolve_service(  # who asks, where, for what
         if is_default
         else config.health_check_path,
         origin=f"{user} {field}",
+        asked=asked,
     )
+
+
+def requires_policy(meta: Meta) -> bool:
+    """Tell whether an Ingress or a Service requires a Cloud Armor policy."""
+    return annotations.flag(meta, annotations.REQUIRE_SECURITY_POLICY, default=False)
 
 
 def _port(service: Service, wanted: ServicePortRef) -> ServicePort | None:

@@ -46,6 +46,12 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     read: Mapping[str, Translated] = {}  # by Ingress: taken over by the next translation
     lowered: Mapping["Wanted", tuple[Resource, ...]] = {}  # by backend: likewise
 
+    def credentials(self) -> frozenset[str]:
+        """Return the Secrets that have to be read by name."""
+        return frozenset(
+            name for one in self.read.values() for name, *_ in one.looked_at.credentials
+        )
+
 
 class Wanted(msgspec.Struct, frozen=True):
     """All that the resources of one backend are made of."""
@@ -196,6 +202,8 @@ def _united(
     backends, users = _backends(read, namer, config)
     findings = [finding for one in read.values() for finding in one.findings]
     keep = {key for one in read.values() for key in one.kept}
+    for key in {key for one in read.values() for key in one.held}:
+        backends.pop(key, None)  # it serves under a policy that somebody requires: nobody takes it
     everyone = sorted({one.ingress for one in read.values() if _uses_nodes(one)})
     resources: list[Resource] = []
     lowered: dict[Wanted, tuple[Resource, ...]] = {}

@@ -7,7 +7,7 @@ import msgspec
 from glbc.config import Config
 from glbc.model.finding import Finding, Severity
 from glbc.model.keys import GLOBAL, Kind, ResourceKey
-from glbc.model.loadbalancer import Address
+from glbc.model.loadbalancer import Address, SslPolicy
 from glbc.model.views import Hints, Ingress, Snapshot
 from glbc.translate import annotations
 from glbc.translate.lower import FrontEndKeys
@@ -45,6 +45,7 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
     http: bool = True
     redirect: str | None = None  # response code, "" for the API's default; None: no redirect
     address: Address | None = None  # None: whatever the cloud gives
+    ssl_policy: SslPolicy = SslPolicy()
     kept: frozenset[ResourceKey] = frozenset()  # parts that are left as they are
     findings: tuple[Finding, ...] = ()
 
@@ -97,6 +98,7 @@ def front_of(
         http=http,
         redirect=redirect,
         address=address,
+        ssl_policy=_ssl_policy(ingress, keys, (snapshot, hints), findings),
         kept=frozenset(kept),
         findings=tuple(findings),
     )
@@ -242,3 +244,44 @@ def _redirect(
         )
         return None
     return code
+
+
+def _ssl_policy(
+    ingress: Ingress,
+    keys: FrontEndKeys,
+    world: tuple[Snapshot, Hints],
+    findings: list[Finding],
+) -> SslPolicy:
+    """Return what a FrontendConfig asks of the SSL policy.
+
+    Absent means that nobody asks, "" asks for none. While the FrontendConfig or the policy does not
+    exist, the one that holds now stays.
+    """
+    snapshot, hints = world
+    name = annotations.text(ingress.metadata, annotations.FRONTEND_CONFIG)
+    if not name:
+        return SslPolicy()
+    source = f"frontendconfig {ingress.metadata.namespace}/{name} spec.sslPolicy"
+    stays = SslPolicy(key=hints.proxy_policies.get(keys.https_proxy), source=source)
+    found = snapshot.frontend_configs.get(f"{ingress.metadata.namespace}/{name}")
+    if found is None:
+        return stays if stays.key else SslPolicy()
+    policy = found.spec.ssl_policy if found.spec else None
+    if not policy:
+        return SslPolicy() if policy is None else SslPolicy(source=source)
+    known = hints.policies.get(Kind.SSL_POLICY)
+    if known is not None and policy not in known:
+        project = keys.https_proxy.project
+        findings.append(
+            Finding(
+                ingress.ref,
+                Reason.SSL_POLICY_NOT_FOUND,
+                f"metadata.annotations[{annotations.FRONTEND_CONFIG}]",
+                f"FrontendConfig {name}: there is no SSL policy {policy} in project {project}; "
+                "the one that holds now stays",
+                "create it, or name one that exists",
+            )
+        )
+        return stays if stays.key else SslPolicy()
+    key = ResourceKey(keys.https_proxy.project, Kind.SSL_POLICY, GLOBAL, policy)
+    return SslPolicy(key=key, source=source)

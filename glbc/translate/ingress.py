@@ -23,11 +23,18 @@ from glbc.model.views import (
 )
 from glbc.naming import Namer, Scheme, is_valid_name, scheme_of
 from glbc.translate import annotations, lower
-from glbc.translate.backend import note, resolve, resolve_service
+from glbc.translate.backend import World, note, requires_policy, resolve, resolve_service
+from glbc.translate.backendconfig import credential_names, names_in
 from glbc.translate.frontend import Front, front_of
 from glbc.translate.lower import FrontEndKeys
 from glbc.translate.paths import BadPathError, paths_of
-from glbc.translate.reading import LookedAt, Translated, found_of, front_facts
+from glbc.translate.reading import (
+    LookedAt,
+    Translated,
+    credentials_of,
+    found_of,
+    front_facts,
+)
 from glbc.translate.reasons import Reason
 from glbc.translate.tls import Secured, secret_names, secured
 
@@ -84,6 +91,9 @@ class Reader:
         self.consulted: set[ResourceKey] = set()
         if ingress.address and not scheme_of(ingress.metadata.finalizers or ()):
             self.consulted.add(v1_url_map(ingress, namer, config))
+        self.protected = requires_policy(ingress.metadata)
+        self.held: set[ResourceKey] = set()  # serve under a policy that is required
+        self.guards = self.protected  # is a policy required anywhere?
         self.live = hints.url_maps.get(self.url_map)
         self.live_routes = dict(self._live_routes())
 
@@ -122,6 +132,7 @@ class Reader:
                 hosts=routes,
                 http=front.http,
                 redirect=front.redirect,
+                ssl_policy=front.ssl_policy,
                 certificates=tls.certificates,
                 address=front.address,
             )
@@ -129,12 +140,14 @@ class Reader:
             kept.update(keys.all())
         resources = tuple(lower.frontend_resources(balancer, self.config)) if balancer else ()
         wants = dict.fromkeys(backend for target in used for backend in target.wants)
+        configs, credentials = self._configs(snapshot)
         return Translated(
             ingress=self.ingress.ref,
             names=self.names,
             balancer=balancer,
             backends=tuple(wants) if named else (),
             kept=frozenset(kept) if named else frozenset(),
+            held=frozenset(self.held & kept) if named else frozenset(),
             consulted=frozenset(self.consulted),
             findings=tuple(self.findings),
             resources=tuple(r for r in (*resources, *tls.resources) if r.key not in kept)
@@ -143,11 +156,15 @@ class Reader:
             looked_at=LookedAt(
                 ingress=self.ingress,
                 services=found_of(self._services(), snapshot.services),
+                backend_configs=found_of(configs, snapshot.backend_configs),
+                credentials=credentials_of(credentials, snapshot),
                 secrets=found_of(secret_names(self.ingress), snapshot.secrets),
                 frontend_configs=found_of(self._frontend_configs(), snapshot.frontend_configs),
                 url_maps=found_of(self.consulted, self.hints.url_maps),
                 refused=self.hints.refused,
                 front=front_facts(self.ingress, keys, self.hints),
+                guarded=self.hints.protected if self.guards else None,
+                policies=self.hints.policies,
                 keys=keys,
                 until=tls.until,
             ),
@@ -165,6 +182,17 @@ class Reader:
             Severity.ERROR,
         )
         return False
+
+    def _configs(self, snapshot: Snapshot) -> tuple[set[str], set[str]]:
+        """Return the BackendConfigs that the Services name, and the Secrets that these name."""
+        configs: set[str] = set()
+        for name in self._services():
+            if service := snapshot.services.get(name):
+                configs |= names_in(service.metadata)
+        credentials: set[str] = set()
+        for name in configs:
+            credentials |= credential_names(snapshot.backend_configs.get(name))
+        return configs, credentials
 
     def _frontend_configs(self) -> list[str]:
         name = annotations.text(self.ingress.metadata, annotations.FRONTEND_CONFIG)
@@ -200,13 +228,32 @@ class Reader:
         system = self._of_system(snapshot)
         if own is None:
             return self._or_else(system, field, last_good, None)
-        found = resolve(own, self.ingress.ref, field, snapshot, self.config)
+        found = resolve(own, self.ingress.ref, field, self._world(snapshot))
+        last_good = self._guarded(own, last_good, snapshot)
         rest = None
         if isinstance(system, Backend) and not self._refusal(system):
             rest = Target(self._key(system), (system,))
         if rest is not None and last_good == rest.backend:
             last_good = None
         return self._or_else(found, field, last_good, rest)
+
+    def _world(self, snapshot: Snapshot) -> World:
+        return World(snapshot, self.hints, self.config, self.protected)
+
+    def _guarded(
+        self, backend: IngressBackend, last_good: ResourceKey | None, snapshot: Snapshot
+    ) -> ResourceKey | None:
+        """Return the last good target, unless a security policy is required and it has none."""
+        named = backend.service.name if backend.service else ""
+        service = snapshot.services.get(f"{self.ingress.metadata.namespace}/{named}")
+        required = self.protected or (service is not None and requires_policy(service.metadata))
+        self.guards = self.guards or required
+        if not required or last_good is None:
+            return last_good
+        if last_good not in self.hints.protected:
+            return None
+        self.held.add(last_good)
+        return last_good
 
     def _of_system(self, snapshot: Snapshot) -> Backend | Finding:
         config = self.config
@@ -218,7 +265,9 @@ class Reader:
             else ServicePortRef(name=port)
         )
         service = ObjectRef("Service", namespace, name)
-        found = resolve_service(service, wanted, self.ingress.ref, DEFAULT_FIELD, snapshot, config)
+        # A required policy is about what the Ingress names; this one is the operator's.
+        world = World(snapshot, self.hints, self.config)
+        found = resolve_service(service, wanted, self.ingress.ref, DEFAULT_FIELD, world)
         if isinstance(found, Backend):
             return msgspec.structs.replace(found, origin="config default_backend_service")
         return msgspec.structs.replace(
@@ -233,8 +282,8 @@ class Reader:
         for host, paths in self._written().items():
             hosts[host] = {}
             for one, (backend, field) in paths.items():
-                found = resolve(backend, self.ingress.ref, field, snapshot, self.config)
-                last_good = self.live_routes.get((host, one))
+                found = resolve(backend, self.ingress.ref, field, self._world(snapshot))
+                last_good = self._guarded(backend, self.live_routes.get((host, one)), snapshot)
                 if target := self._or_else(found, field, last_good, default):
                     hosts[host][one] = target
         return hosts

@@ -2,27 +2,41 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 import msgspec
 from msgspec import UNSET
 
 from glbc.config import Config
-from glbc.model import compute
+from glbc.model import codec, compute
+from glbc.model.asked import Asked, laid_over
 from glbc.model.finding import ObjectRef
 from glbc.model.graph import Resource, wanted
 from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey
 from glbc.model.loadbalancer import Backend, FrontendNames, LoadBalancer
+from glbc.model.record import with_record
 from glbc.naming import Namer, path_matcher
 
-CHECK_DESCRIPTION = "Default kubernetes L7 Loadbalancing health check."
+CHECK_DESCRIPTION: Final = "Default kubernetes L7 Loadbalancing health check."
+CHECK_BLOCKS: Final = {
+    # type of a health check -> its own block
+    "HTTP": "http_health_check",
+    "HTTPS": "https_health_check",
+    "HTTP2": "http2_health_check",
+}
+INTERVAL_SEC: Final = 60  # upstream's default for instance groups
+TIMEOUT_SEC: Final = 60
+NOTHING: Final = Asked(source="")
 
 
 def backend_description(backend: Backend) -> str:
     """Return upstream's record of a backend, as Go's json.Marshal writes it (`&` escaped)."""
     port = f"&ServiceBackendPort{{Name:{backend.port_name},Number:{backend.port_number},}}"
-    record = {
+    features = ["SecurityPolicy"] if backend.asked and backend.asked.has_policy_block else []
+    record: dict[str, object] = {
         "kubernetes.io/service-name": f"{backend.service.namespace}/{backend.service.name}",
         "kubernetes.io/service-port": port,
+        **({"x-features": features} if features else {}),
     }
     text = json.dumps(record, separators=(",", ":"), ensure_ascii=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
@@ -55,22 +69,7 @@ def backend_resources(
     """
     users = list(users)
     check = ResourceKey(key.project, Kind.HEALTH_CHECK, GLOBAL, key.name)
-    yield wanted(
-        check,
-        compute.HealthCheck(
-            description=CHECK_DESCRIPTION,
-            type=backend.protocol,
-            check_interval_sec=60,
-            timeout_sec=60,
-            healthy_threshold=1,
-            unhealthy_threshold=10,
-            http_health_check=compute.HttpCheck(
-                port=backend.node_port, request_path=backend.check_path
-            ),
-        ),
-        origin={"type": backend.origin, "http_health_check": str(backend.service)},
-        wanted_by=users,
-    )
+    yield _check(check, backend, users)
     by_rate = balancing != "UTILIZATION"
     entries = tuple(
         compute.Backend(
@@ -80,20 +79,66 @@ def backend_resources(
         )
         for group in sorted(groups)
     )
+    asked = backend.asked or NOTHING
+    enforced = asked.of_service()
+    service = compute.BackendService(
+        description=with_record(backend_description(backend), enforced),
+        protocol=backend.protocol,
+        port=backend.node_port,
+        port_name=namer.named_port(backend.node_port),
+        health_checks=(Ref(check),),
+        backends=entries,
+        log_config=compute.LogConfig(enable=True, sample_rate=1.0),
+    )
     yield wanted(
         key,
-        compute.BackendService(
-            description=backend_description(backend),
-            protocol=backend.protocol,
-            port=backend.node_port,
-            port_name=namer.named_port(backend.node_port),
-            health_checks=(Ref(check),),
-            backends=entries,
-            log_config=compute.LogConfig(enable=True, sample_rate=1.0),
-        ),
+        laid_over(service, asked.service),
         origin={"port_name": str(backend.service), "protocol": backend.origin},
+        enforced=enforced,
         wanted_by=users,
     )
+
+
+def _check(key: ResourceKey, backend: Backend, users: list[ObjectRef]) -> Resource:
+    """Return the health check: our defaults, with what a BackendConfig asks put on top."""
+    asked = _fitted(backend.asked or NOTHING, INTERVAL_SEC, TIMEOUT_SEC)
+    wished = laid_over(
+        compute.HealthCheck(
+            type=backend.protocol,
+            check_interval_sec=INTERVAL_SEC,
+            timeout_sec=TIMEOUT_SEC,
+            healthy_threshold=1,
+            unhealthy_threshold=10,
+        ),
+        asked.check,
+    )
+    block = CHECK_BLOCKS[str(wished.type)]
+    enforced = asked.of_check(codec.wire_name(key.kind, block))
+    probe = compute.HttpCheck(port=backend.node_port, request_path=backend.check_path)
+    return wanted(
+        key,
+        msgspec.structs.replace(
+            wished,
+            description=with_record(CHECK_DESCRIPTION, enforced),
+            **{block: laid_over(probe, asked.probe)},
+        ),
+        origin={"type": backend.origin, block: str(backend.service)},
+        enforced=enforced,
+        wanted_by=users,
+    )
+
+
+def _fitted(asked: Asked, interval: int, timeout: int) -> Asked:
+    """Ask also for what makes an interval and a timeout fit: a probe ends before the next begins."""
+    check = asked.check
+    if check.check_interval_sec is not UNSET and check.timeout_sec is UNSET:
+        if check.check_interval_sec < timeout:
+            check = msgspec.structs.replace(check, timeout_sec=check.check_interval_sec)
+    elif check.timeout_sec is not UNSET and check.check_interval_sec is UNSET:
+        longer = max(check.timeout_sec, interval)
+        if longer > interval:
+            check = msgspec.structs.replace(check, check_interval_sec=longer)
+    return msgspec.structs.replace(asked, check=check)
 
 
 class FrontEndKeys(msgspec.Struct, frozen=True):
@@ -193,13 +238,17 @@ def frontend_resources(balancer: LoadBalancer, config: Config) -> Iterator[Resou
         )
         yield _rule(keys.http_rule, keys.http_proxy, "80-80", balancer)
     if balancer.certificates:
+        policy = balancer.ssl_policy
+        enforced = {"sslPolicy": policy.source} if policy.source else {}
         yield wanted(
             keys.https_proxy,
             compute.TargetHttpsProxy(
-                description=described,
+                description=with_record(described, enforced),
                 url_map=Ref(keys.url_map),
                 ssl_certificates=tuple(Ref(key) for key in balancer.certificates),
+                ssl_policy=Ref(policy.key) if policy.key else UNSET,
             ),
+            enforced=enforced,
             origin={"url_map": str(owner), "ssl_certificates": f"{owner} spec.tls"},
             wanted_by=(owner,),
         )

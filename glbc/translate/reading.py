@@ -6,11 +6,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from glbc.model.compute import UrlMap
+from glbc.model.configs import BackendConfig, Credential, FrontendConfig
 from glbc.model.finding import Finding, ObjectRef
 from glbc.model.graph import Resource
 from glbc.model.keys import ResourceKey
 from glbc.model.loadbalancer import Backend, FrontendNames, LoadBalancer
-from glbc.model.views import FrontendConfig, Hints, Ingress, Secret, Service, Snapshot
+from glbc.model.views import Hints, Ingress, Secret, Service, Snapshot
 from glbc.translate import annotations
 from glbc.translate.lower import FrontEndKeys
 from glbc.translate.tls import pre_shared
@@ -27,6 +28,7 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
     balancer: LoadBalancer | None  # None: nothing can be said; what exists is kept as it is
     backends: tuple[Backend, ...] = ()
     kept: frozenset[ResourceKey] = frozenset()  # what nobody can say better: left as it is
+    held: frozenset[ResourceKey] = frozenset()  # … whatever others say of it
     consulted: frozenset[ResourceKey] = frozenset()  # URL maps whose live state mattered
     findings: tuple[Finding, ...] = ()
     resources: tuple[Resource, ...] = ()  # the front end
@@ -39,6 +41,11 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
             seen.ingress is ingress
             and all(snapshot.services.get(name) is found for name, found in seen.services)
             and all(snapshot.secrets.get(name) is found for name, found in seen.secrets)
+            and all(
+                snapshot.backend_configs.get(name) is found for name, found in seen.backend_configs
+            )
+            and seen.credentials
+            == credentials_of((name for name, *_ in seen.credentials), snapshot)
             and all(
                 snapshot.frontend_configs.get(name) is found
                 for name, found in seen.frontend_configs
@@ -54,6 +61,8 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
             and seen.refused == hints.refused
             and all(hints.url_maps.get(key) == live for key, live in seen.url_maps)
             and seen.front == front_facts(seen.ingress, seen.keys, hints)
+            and seen.policies == hints.policies
+            and (seen.guarded is None or seen.guarded == hints.protected)
         )
 
 
@@ -64,11 +73,23 @@ class LookedAt(msgspec.Struct, frozen=True, kw_only=True):
     services: tuple[tuple[str, Service | None], ...]
     secrets: tuple[tuple[str, Secret | None], ...]
     frontend_configs: tuple[tuple[str, FrontendConfig | None], ...]
+    backend_configs: tuple[tuple[str, BackendConfig | None], ...]
+    credentials: tuple[tuple[str, bool, Credential | None], ...]  # name, was it read, what it is
     url_maps: tuple[tuple[ResourceKey, UrlMap | None], ...]
     refused: frozenset[ResourceKey]
     front: tuple[Any, ...]  # front_facts
+    policies: Mapping[str, frozenset[str]]
+    guarded: Mapping[ResourceKey, ResourceKey] | None  # None: no policy is required
     keys: FrontEndKeys
     until: float  # seconds since 1970: from then on time alone may change it
+
+
+def credentials_of(
+    names: Iterable[str], snapshot: Snapshot
+) -> tuple[tuple[str, bool, Credential | None], ...]:
+    """Return what is known of each Secret: one that was not read is not one that is not there."""
+    known = snapshot.credentials
+    return tuple((name, name in known, known.get(name)) for name in sorted(names))
 
 
 def front_facts(ingress: Ingress, keys: FrontEndKeys, hints: Hints) -> tuple[Any, ...]:
@@ -87,6 +108,7 @@ def front_facts(ingress: Ingress, keys: FrontEndKeys, hints: Hints) -> tuple[Any
     return (
         hints.http_proxies.get(keys.http_proxy),
         hints.https_proxies.get(keys.https_proxy),
+        hints.proxy_policies.get(keys.https_proxy),
         hints.rules.get(keys.http_rule),
         hints.rules.get(keys.https_rule),
         hints.addresses.get(keys.address.name),

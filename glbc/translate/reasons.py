@@ -14,8 +14,10 @@ import msgspec
 class Reason(StrEnum):
     """Why a part of an object cannot be served as written. Stable: people match on it."""
 
+    BACKEND_CONFIG_NOT_FOUND = "BackendConfigNotFound"
     BACKEND_NOT_A_SERVICE = "BackendNotAService"
     BACKEND_REFUSED = "BackendRefused"
+    BAD_BACKEND_CONFIG = "BadBackendConfig"
     BAD_CERTIFICATE = "BadCertificate"
     BAD_PATH = "BadPath"
     BAD_REDIRECT = "BadRedirect"
@@ -32,11 +34,24 @@ class Reason(StrEnum):
     NO_NODE_TAGS = "NoNodeTags"
     NODE_WITHOUT_ZONE = "NodeWithoutZone"
     REDIRECT_UNSUPPORTED = "RedirectUnsupported"
+    SECRET_NOT_READ = "SecretNotRead"  # noqa: S105 (a reason code)
+    SECURITY_POLICY_NOT_FOUND = "SecurityPolicyNotFound"
+    SECURITY_POLICY_REQUIRED = "SecurityPolicyRequired"
+    SSL_POLICY_NOT_FOUND = "SslPolicyNotFound"
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 (a reason code)
     SERVICE_NOT_FOUND = "ServiceNotFound"
     SERVICE_PORT_NOT_FOUND = "ServicePortNotFound"
     STATIC_ADDRESS_NOT_USABLE = "StaticAddressNotUsable"
     TOO_MANY_CERTIFICATES = "TooManyCertificates"
+
+
+class BadConfigError(Exception):
+    """What an object refers to cannot be used; `str()` says what and why, `hint` what to do."""
+
+    def __init__(self, reason: Reason, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.hint = hint
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -48,6 +63,40 @@ class Row(msgspec.Struct, frozen=True):
 
 
 FINDINGS: Final = (
+    Row(
+        Reason.BACKEND_CONFIG_NOT_FOUND,
+        "A Service names a BackendConfig that does not exist. What served before keeps serving as it "
+        "is, else the default backend does.",
+        "Create the BackendConfig in the Service's namespace, or take its name out.",
+    ),
+    Row(
+        Reason.BAD_BACKEND_CONFIG,
+        "A BackendConfig, the annotation that names it, or a Secret that it names cannot be used: the "
+        "message says which field, and why. What served before keeps serving as it is.",
+        "Correct the field.",
+    ),
+    Row(
+        Reason.SECRET_NOT_READ,
+        "A Secret that a BackendConfig names has not been read yet. It is read by its name.",
+        "Wait a moment; if it stays so, let glbc's service account get Secrets.",
+    ),
+    Row(
+        Reason.SECURITY_POLICY_NOT_FOUND,
+        "A BackendConfig names a Cloud Armor policy that is not in the project. The backend gets no new "
+        "traffic; what served before keeps serving as it is.",
+        "Create the policy, or name one that exists.",
+    ),
+    Row(
+        Reason.SECURITY_POLICY_REQUIRED,
+        "A Cloud Armor policy is required, and no BackendConfig names one for this backend. It gets no "
+        "traffic, unless it serves under a policy now: then it goes on, and keeps the policy.",
+        "Name a policy in the BackendConfig of the Service, or do not require one.",
+    ),
+    Row(
+        Reason.SSL_POLICY_NOT_FOUND,
+        "A FrontendConfig names an SSL policy that is not in the project. The one that holds now stays.",
+        "Create the policy, or name one that exists.",
+    ),
     Row(
         Reason.BACKEND_NOT_A_SERVICE,
         "A backend names a resource, or nothing at all; only Services can be served.",

@@ -11,7 +11,8 @@ import msgspec
 from fakes.build import ingress, node, service
 from glbc.config import Config
 from glbc.model.graph import Graph
-from glbc.model.views import VIEWS, Hints, Snapshot, View
+from glbc.model.view import View
+from glbc.model.views import VIEWS, Hints, Snapshot
 from glbc.naming import Namer
 from glbc.plan.planner import plan
 from glbc.plan.simulate import after

@@ -1,5 +1,6 @@
 """The adapter against the fake Compute Engine, over HTTP."""
 
+import base64
 import logging
 import threading
 from collections import Counter
@@ -32,6 +33,7 @@ from tests.gcp.stack import (
     EDITS,
     GROUP,
     HTTP,
+    HTTPS,
     MEMBERS,
     NODES,
     PROJECT,
@@ -126,10 +128,43 @@ def test_members_come_and_go(cloud):
     assert [NODES[1].link] == cloud.members(GROUP)
 
 
+@pytest.mark.parametrize(
+    ("target", "verb", "kind", "field"),
+    [
+        (HTTPS, Verb.SET_SSL_POLICY, "sslPolicies", "sslPolicy"),
+        (BACKEND, Verb.SET_SECURITY_POLICY, "securityPolicies", "securityPolicy"),
+    ],
+    ids=["an SSL policy", "a security policy"],
+)
+def test_a_policy_is_set_and_taken_away(world, cloud, target, verb, kind, field):
+    world.seed(kind, "global", "strict", {})
+    assert names(cloud, kind) == ["strict"]
+    for made in BODIES:
+        cloud.call(insert(made))
+    cloud.call(Call(verb, target, {field: f"global/{kind}/strict"}))
+    assert cloud.get(target)[field].endswith(f"/{kind}/strict")
+    cloud.call(Call(verb, target, {field: ""}))
+    assert field not in cloud.get(target)
+
+
+def test_keys_for_signed_urls_come_and_go(cloud):
+    build(cloud, BACKEND)
+    key_value = base64.urlsafe_b64encode(b"0123456789abcdef").decode()
+    body = {"keyName": "one", "keyValue": key_value}
+    cloud.call(Call(Verb.ADD_SIGNED_URL_KEY, BACKEND, body))
+    assert cloud.get(BACKEND)["cdnPolicy"]["signedUrlKeyNames"] == ["one"]
+    cloud.call(Call(Verb.DELETE_SIGNED_URL_KEY, BACKEND, query={"keyName": "one"}))
+    assert "signedUrlKeyNames" not in cloud.get(BACKEND).get("cdnPolicy", {})
+
+
 def test_every_cell_of_the_table_was_tried():
     tried = {(target.kind, where(target), verb) for target, verb in EDITS}
     tried |= {(t.kind, where(t), verb) for t in BODIES for verb in (Verb.INSERT, Verb.DELETE)}
     tried |= {(GROUP.kind, where(GROUP), v) for v in (Verb.ADD_INSTANCES, Verb.REMOVE_INSTANCES)}
+    keys = (Verb.ADD_SIGNED_URL_KEY, Verb.DELETE_SIGNED_URL_KEY)
+    tried |= {(BACKEND.kind, where(BACKEND), verb) for verb in keys}
+    policies = {(HTTPS, Verb.SET_SSL_POLICY), (BACKEND, Verb.SET_SECURITY_POLICY)}
+    tried |= {(target.kind, where(target), verb) for target, verb in policies}
     assert tried == {(*cell, verb) for cell, row in ROWS.items() for verb in row.verbs}
 
 

@@ -7,7 +7,7 @@ from glbc.gcp import table
 from glbc.gcp.table import MUTATIONS, OPERATIONS, PLACE_FIELD, ROWS, Where
 from glbc.model.calls import Verb
 from glbc.model.keys import GLOBAL, Kind, ResourceKey, Scope, zone
-from glbc.model.kinds import MANAGED
+from glbc.model.kinds import MANAGED, POLICIES
 
 CELLS = [
     pytest.param(row, place, verb, id=f"{kind} {place} {verb}")
@@ -36,6 +36,7 @@ def test_a_verb_is_a_method_with_a_request_id_and_the_body_field_named(row, plac
         needed.add(row.field)
     if mutation.body:
         needed.add(mutation.body_field(row))
+    needed.update(field for _, field in mutation.query)
     assert fields_of(mutation.request(row)) == needed
 
 
@@ -60,7 +61,7 @@ def test_operations_of_every_type_of_scope_can_be_waited_for(place):
 
 
 def test_every_managed_kind_has_a_row():
-    assert set(MANAGED) | {Kind.INSTANCE} == {kind for kind, _ in ROWS}
+    assert {*MANAGED, *POLICIES, Kind.INSTANCE} == {kind for kind, _ in ROWS}
 
 
 def test_every_verb_is_used_by_some_kind():
@@ -72,7 +73,7 @@ def test_a_row_misses_no_verb_that_the_library_offers():
         (kind, verb)
         for (kind, _), row in ROWS.items()
         for verb, mutation in MUTATIONS.items()
-        if hasattr(getattr(compute_v1, row.client), mutation.method) and kind != Kind.INSTANCE
+        if hasattr(getattr(compute_v1, row.client), mutation.method) and kind in MANAGED
     }
     assert offered == {(kind, verb) for (kind, _), row in ROWS.items() for verb in row.verbs}
 

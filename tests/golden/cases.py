@@ -10,12 +10,15 @@ import yaml
 from glbc.config import Config, parse
 from glbc.model import codec
 from glbc.model.compute import UrlMap
+from glbc.model.configs import Credential
 from glbc.model.graph import Resource
 from glbc.model.keys import Kind, parse_link
 from glbc.model.views import VIEWS, Hints, Identity, Snapshot, decode_hook
 from glbc.naming import Namer
 from glbc.translate.desired import Desired, translate
 
+TLS = "kubernetes.io/tls"
+PRIVATE = {"privateKey", "oauth2ClientSecret", "keyValue"}
 HERE = Path(__file__).parent / "translate"
 VIEW_OF = {
     kind: field.name
@@ -52,12 +55,16 @@ def snapshot_of(
 ) -> Snapshot:
     """Return the snapshot of a cluster that holds these objects."""
     views: dict[str, dict[str, Any]] = {name: {} for name in VIEW_OF.values()}
+    read: dict[str, Credential | None] = {}
     for manifest in manifests:
-        view = msgspec.convert(manifest, VIEWS[manifest["kind"]], dec_hook=decode_hook)
-        where = view.metadata.namespace
-        name = f"{where}/{view.metadata.name}" if where else view.metadata.name
-        views[VIEW_OF[manifest["kind"]]][name] = view
-    return Snapshot(**views, complete=frozenset(complete))
+        meta, kind = manifest["metadata"], manifest["kind"]
+        name = f"{meta['namespace']}/{meta['name']}" if meta.get("namespace") else meta["name"]
+        if kind == "Secret":  # read by name when somebody names it, whatever its type
+            read[name] = msgspec.convert(manifest, Credential, dec_hook=decode_hook)
+        if kind != "Secret" or manifest.get("type", TLS) == TLS:
+            view = msgspec.convert(manifest, VIEWS[kind], dec_hook=decode_hook)
+            views[VIEW_OF[kind]][name] = view
+    return Snapshot(**views, credentials=read, complete=frozenset(complete))
 
 
 def config_of(**settings: Any) -> Config:
@@ -91,11 +98,17 @@ def translated(path: Path) -> tuple[Desired, str]:
 def sent(resource: Resource) -> dict[str, Any]:
     """Return everything that is sent for a resource: the insert's body, and what is set after it.
 
-    A private key is sent, but no golden file shows one.
+    A private value is sent, but no golden file shows one.
     """
     late = codec.encode(resource.key.kind, resource.spec)
-    body = {**codec.body_of(resource.key, resource.spec), **late}
-    return {name: "(private)" if name == "privateKey" else value for name, value in body.items()}
+    shown: dict[str, Any] = _shown({**codec.body_of(resource.key, resource.spec), **late})
+    return shown
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {n: "(private)" if n in PRIVATE else _shown(inner) for n, inner in value.items()}
+    return [_shown(item) for item in value] if isinstance(value, list) else value
 
 
 def as_text(desired: Desired, about: str) -> str:

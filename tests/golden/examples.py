@@ -4,6 +4,7 @@ What an example says must be there first is there: Secrets, the certificate and 
 project, and for the bare Ingresses the Services and the class that they go with.
 """
 
+import base64
 import itertools
 import re
 from collections.abc import Iterator
@@ -65,16 +66,20 @@ def beside(manifest: Manifest) -> Iterator[Manifest]:
         yield pki.secret(where, *pki.fixed_pair("echo.example.com"))
 
 
+def stored(manifest: Manifest) -> Manifest:
+    """Return an object as an API server keeps it: the words of a Secret are in base64."""
+    words = manifest.get("stringData", {})
+    if not words:
+        return manifest
+    data = {name: base64.b64encode(value.encode()).decode() for name, value in words.items()}
+    return {"type": "Opaque", **manifest, "data": {**manifest.get("data", {}), **data}}
+
+
 def translated(path: Path) -> Desired:
     """Return what the objects of an example come to; kinds that nobody looks at are left out."""
     objects = [*usual(), *read(path)]
     objects += [more for one in objects for more in beside(one)]
-    seen = [
-        one
-        for one in objects
-        if one["kind"] in VIEW_OF
-        and (one["kind"] != "Secret" or one.get("type") == "kubernetes.io/tls")
-    ]
+    seen = [stored(one) for one in objects if one["kind"] in VIEW_OF]
     namer = Namer(UID, KUBE_SYSTEM)
     return translate(snapshot_of(seen), HINTS, namer, config_of(), now=NOW)
 

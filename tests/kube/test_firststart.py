@@ -6,12 +6,12 @@ from fakes.kube import World, running
 from glbc.commands.firststart import decided, remember
 from glbc.config import Config, ConfigError
 from glbc.kube.note import read_note
+from glbc.model.view import Meta
 from glbc.model.views import (
     Ingress,
     IngressStatus,
     LoadBalancerIngress,
     LoadBalancerStatus,
-    Meta,
     Snapshot,
 )
 from tests.kube.support import api

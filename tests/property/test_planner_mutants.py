@@ -136,7 +136,13 @@ MUTANTS = (
         "refers to nothing that goes",
     ),
     (diff.diff, "if name in row.initial:", "if False:", everything_settles, "own fields only"),
-    (diff.diff, " and name not in row.immutable", "", everything_settles, "what is wanted stays"),
+    (
+        diff.diff,
+        " and not (wanted is UNSET and name in row.immutable)",
+        "",
+        everything_settles,
+        "what is wanted stays",
+    ),
     (
         diff._merged_list,
         " or not keyed.ours(element, near.owned)",

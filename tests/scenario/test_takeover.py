@@ -5,17 +5,21 @@ cluster is what such a controller leaves behind.
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from fakes.build import ingress, service
 from fakes.gce import Request
+from glbc.model.record import with_record
 from glbc.naming import Scheme
 from tests.scenario.test_tls import install_frontend_config
 from tests.support import pki
 from tests.support.house import NAMER, PROJECT, House
 
+CRDS = Path(__file__).parents[2] / "deploy" / "crds"
 UID = "16f2a1b3c4d5e6f7"
 LINK = f"https://www.googleapis.com/compute/v1/projects/{PROJECT}"
 PORTS = {"front": (30301, "Name:,Number:80,"), "api": (30302, "Name:,Number:8080,")}
@@ -317,6 +321,141 @@ def test_https_of_ingress_gce_is_taken_over_without_a_write(redirects: bool) -> 
     house.settle()
     assert house.cloud.writes == []
     assert house.kube.resource_version == version
+
+
+BACKEND_CONFIG: dict[str, Any] = {
+    "timeoutSec": 75,
+    "connectionDraining": {"drainingTimeoutSec": 62},
+    "sessionAffinity": {"affinityType": "GENERATED_COOKIE", "affinityCookieTtlSec": 50},
+    "customRequestHeaders": {"headers": ["X-Client-Region: {client_region}"]},
+    "customResponseHeaders": {"headers": ["Strict-Transport-Security: max-age=63072000"]},
+    "logging": {"enable": True, "sampleRate": 0.5},
+    "securityPolicy": {"name": "armor"},
+    "cdn": {"enabled": True, "cachePolicy": {"includeHost": True, "includeQueryString": True}},
+    "healthCheck": {"checkIntervalSec": 20, "timeoutSec": 10, "requestPath": "/ready"},
+}
+CONFIGURED: dict[str, Any] = {
+    # What ingress-gce makes of it (reference: 3.1), the security policy apart.
+    "timeoutSec": 75,
+    "connectionDraining": {"drainingTimeoutSec": 62},
+    "sessionAffinity": "GENERATED_COOKIE",
+    "affinityCookieTtlSec": 50,
+    "customRequestHeaders": ["X-Client-Region: {client_region}"],
+    "customResponseHeaders": ["Strict-Transport-Security: max-age=63072000"],
+    "logConfig": {"enable": True, "sampleRate": 0.5},
+    "enableCDN": True,
+    "cdnPolicy": {
+        "cacheKeyPolicy": {
+            "includeHost": True,
+            "includeProtocol": False,
+            "includeQueryString": True,
+        },
+        "cacheMode": "CACHE_ALL_STATIC",
+        "clientTtl": 3600,
+        "defaultTtl": 3600,
+        "maxTtl": 86400,
+        "negativeCaching": True,
+        "requestCoalescing": True,
+        "serveWhileStale": 86400,
+        "signedUrlCacheMaxAgeSec": "0",
+    },
+}
+
+
+def configured(house: House) -> None:
+    """Let ingress-gce apply the BackendConfig to the Service `front`."""
+    base = f"global/backendServices/{backend('front')}"
+    seen = house.gce.handle(Request("GET", f"/compute/v1/projects/{PROJECT}/{base}", {}, None)).body
+    features = seen["description"].removesuffix("}") + ',"x-features":["SecurityPolicy"]}'
+    send(house, "PUT", base, {**seen, **CONFIGURED, "description": features})
+    house.gce.seed("securityPolicies", "global", "armor", {})
+    policy = {"securityPolicy": "global/securityPolicies/armor"}
+    send(house, "POST", f"{base}/setSecurityPolicy", policy)
+    check = {"checkIntervalSec": 20, "timeoutSec": 10, "httpHealthCheck": {"requestPath": "/ready"}}
+    send(house, "PATCH", f"global/healthChecks/{backend('front')}", check)
+
+
+def with_backend_config(house: House) -> None:
+    """Put the BackendConfig, and the Service that names it, into the cluster."""
+    house.apply(yaml.safe_load((CRDS / "backendconfigs.yaml").read_text()))
+    meta = {"namespace": "shop", "name": "front"}
+    version = "cloud.google.com/v1"
+    named = service("shop/front", "80->30301")
+    named["metadata"]["annotations"] = {
+        "cloud.google.com/backend-config": json.dumps({"default": "front"})
+    }
+    house.apply(
+        {"apiVersion": version, "kind": "BackendConfig", "metadata": meta, "spec": BACKEND_CONFIG},
+        named,
+    )
+
+
+def test_a_backend_config_of_ingress_gce_is_taken_over_without_a_write() -> None:
+    house = a_cluster_of_ingress_gce("v2")
+    configured(house)
+    with_backend_config(house)
+    house.settle()
+    assert house.cloud.writes == []
+
+
+def test_what_a_backend_config_had_set_before_the_takeover_goes_with_its_block() -> None:
+    house = a_cluster_of_ingress_gce("v2")
+    configured(house)
+    with_backend_config(house)
+    house.settle()
+    bare = house.kube.get("BackendConfig", "shop/front")
+    assert bare is not None
+    house.apply({**bare, "spec": {}})
+    house.settle()
+    body = house.body("backendServices", backend("front"))
+    assert (body["timeoutSec"], body["enableCDN"]) == (30, False)
+    assert {"securityPolicy", "cdnPolicy", "customRequestHeaders"}.isdisjoint(body)
+
+
+# What ingress-gce compares of each kind at every sync (reference: output, section 3).
+COMPARED: dict[str, tuple[str, ...]] = {
+    "urlMaps": ("defaultService", "hostRules", "pathMatchers"),
+    "targetHttpProxies": ("urlMap",),
+    "forwardingRules": ("portRange", "target"),
+    "backendServices": ("protocol", "healthChecks", "description", "backends", *CONFIGURED),
+    "healthChecks": ("type", "httpHealthCheck", "checkIntervalSec", "timeoutSec"),
+    "instanceGroups": ("namedPorts",),
+    "firewalls": ("targetTags", "allowed", "sourceRanges"),
+}
+
+
+def compared(house: House) -> dict[str, Any]:
+    """Return what ingress-gce would look at, lists that it takes for sets in order."""
+    found = {}
+    for kind, fields in COMPARED.items():
+        for body in house.gce.resources(kind):
+            seen = {name: body.get(name) for name in fields}
+            if kind == "instanceGroups":
+                seen["namedPorts"] = sorted(port["name"] for port in body["namedPorts"])
+            found[kind, body.get("zone", ""), body["name"]] = seen
+    return found
+
+
+@pytest.mark.parametrize("with_config", [False, True], ids=["plain", "with a BackendConfig"])
+def test_the_way_back_what_glbc_makes_is_what_ingress_gce_expects(with_config: bool) -> None:
+    theirs = a_cluster_of_ingress_gce("v2")
+    ours = House()
+    for kind in ("Service", "Ingress"):
+        for obj in theirs.kube.list(kind):
+            meta = {"namespace": obj["metadata"]["namespace"], "name": obj["metadata"]["name"]}
+            if meta["namespace"] == "shop":
+                ours.apply({**obj, "metadata": meta, "status": {}})
+    if with_config:
+        configured(theirs)
+        ours.gce.seed("securityPolicies", "global", "armor", {})
+        with_backend_config(ours)
+    ours.settle()
+    expected, made = compared(theirs), compared(ours)
+    for key, seen in made.items():
+        if key[0] == "backendServices":  # our record is the one thing that it would take out
+            seen["description"] = with_record(seen["description"], ())
+        assert expected[key] == seen, key
+    assert expected.keys() == made.keys()
 
 
 def test_a_name_that_two_ask_for_does_not_hold_the_finalizer_of_the_other() -> None:

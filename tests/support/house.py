@@ -5,7 +5,7 @@ in an order that a seed decides; time is virtual.
 """
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +25,7 @@ from glbc.errors import CloudError, ClusterError, Transient, meaning
 from glbc.kube.client import ApiError
 from glbc.kube.writer import Writer
 from glbc.model.calls import Call, Verb, Write
+from glbc.model.configs import Credential
 from glbc.model.keys import ResourceKey
 from glbc.model.views import VIEWS, Snapshot, decode_hook
 from glbc.naming import Namer
@@ -35,6 +36,7 @@ KUBE_SYSTEM_UID = "6d1f3c1e-7a55-4a3f-9d0a-2f4c7f0b9a11"
 NAMER = Namer(CLUSTER_UID, KUBE_SYSTEM_UID)
 GROUPS = {
     "frontend_configs": "FrontendConfig",
+    "backend_configs": "BackendConfig",
     "secrets": "Secret",
     "ingresses": "Ingress",
     "services": "Service",
@@ -99,7 +101,8 @@ class InProcessCloud:
             if verb in IRREGULAR:
                 path = path.replace("/global/", "/")
         self._requests += 1
-        operation = self._ask(method, path, dict(call.body) if call.body is not None else None)
+        body = dict(call.body) if call.body is not None else None
+        operation = self._ask(method, path, body, call.query)
         scope = operation.get("zone", "").rpartition("/projects/")[2].partition("/")[2] or "global"
         name = operation["name"]
         for _ in range(100):
@@ -164,11 +167,19 @@ class InProcessCluster:
         self.world = world
         self.complete = frozenset(VIEWS)
         self.broken = False
+        self._named: frozenset[str] = frozenset()
         self._writer = Writer(InProcessApi(world))  # type: ignore[arg-type]
         self._cached: tuple[Any, Snapshot] | None = None
 
+    def want_credentials(self, names: Collection[str]) -> None:
+        self._named = frozenset(names)
+
+    def _credential(self, name: str) -> Credential | None:
+        found = self.world.get("Secret", name)
+        return msgspec.convert(found, Credential, dec_hook=decode_hook) if found else None
+
     def snapshot(self) -> Snapshot:
-        version = (self.world.resource_version, self.complete)
+        version = (self.world.resource_version, self.complete, self._named)
         if self._cached is None or self._cached[0] != version:
             views = {}
             for field, kind in GROUPS.items():
@@ -177,7 +188,8 @@ class InProcessCluster:
                     for obj in self._listed(kind)
                     if kind != "Secret" or obj.get("type") == "kubernetes.io/tls"
                 }
-            self._cached = (version, Snapshot(**views, complete=self.complete))
+            read = {name: self._credential(name) for name in self._named}
+            self._cached = (version, Snapshot(**views, credentials=read, complete=self.complete))
         return self._cached[1]
 
     def _listed(self, kind: str) -> list[dict[str, Any]]:

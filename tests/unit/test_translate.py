@@ -15,7 +15,7 @@ from glbc.model.loadbalancer import Backend
 from glbc.model.views import Hints, Ingress, IngressBackend, Snapshot
 from glbc.naming import FINALIZER_V1, FINALIZER_V2, Namer, Scheme, path_matcher
 from glbc.translate.annotations import ALLOW_HTTP, CLASS, flag
-from glbc.translate.backend import resolve
+from glbc.translate.backend import World, resolve
 from glbc.translate.classes import class_finding, is_ours
 from glbc.translate.desired import Desired, needs_finalizer, translate
 from glbc.translate.ingress import scheme_for
@@ -370,7 +370,7 @@ SERVICES = snapshot_of(
 )
 def test_service_ports_that_are_there(target: str, expected: tuple[str, int, int]) -> None:
     reference = msgspec.convert(build.backend(target), IngressBackend)
-    found = resolve(reference, USER, "here", SERVICES, CONFIG)
+    found = resolve(reference, USER, "here", World(SERVICES, Hints(), CONFIG))
     assert isinstance(found, Backend)
     assert expected == (found.port_name, found.port_number, found.node_port)
     assert (found.protocol, found.check_path) == ("HTTP", "/")
@@ -449,7 +449,7 @@ def test_service_ports_that_are_not(
     reference: dict[str, Any], reason: str, message: str, hint: str
 ) -> None:
     backend = msgspec.convert(reference, IngressBackend)
-    found = resolve(backend, USER, "here", SERVICES, CONFIG)
+    found = resolve(backend, USER, "here", World(SERVICES, Hints(), CONFIG))
     assert found == Finding(USER, reason, "here", message, hint)
 
 
