@@ -111,11 +111,39 @@ def node(
     }
 
 
-def ingress_class(name: str, controller: str = "ingress.gcp.kubernetes.io/glbc") -> Manifest:
-    """Return an IngressClass."""
+def ingress_class(
+    name: str,
+    controller: str = "ingress.gcp.kubernetes.io/glbc",
+    *,
+    default: bool = False,
+    parameters: str = "",
+) -> Manifest:
+    """Return an IngressClass.
+
+    Args:
+        name: its own.
+        controller: spec.controller.
+        default: is it the cluster's default class?
+        parameters: name of the IngressParameters object.
+    """
+    spec: dict[str, Any] = {"controller": controller}
+    if parameters:
+        group = "glbc.gcp.kubernetes.io"
+        spec["parameters"] = {"apiGroup": group, "kind": "IngressParameters", "name": parameters}
+    marked = {"ingressclass.kubernetes.io/is-default-class": "true"}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "IngressClass",
+        "metadata": _meta(name, **({"annotations": marked} if default else {})),
+        "spec": spec,
+    }
+
+
+def ingress_parameters(name: str, **spec: Any) -> Manifest:
+    """Return an IngressParameters object; its CRD is deploy/crds/ingressparameters.yaml."""
+    return {
+        "apiVersion": "glbc.gcp.kubernetes.io/v1",
+        "kind": "IngressParameters",
         "metadata": _meta(name),
-        "spec": {"controller": controller},
+        "spec": spec,
     }

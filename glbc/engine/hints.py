@@ -45,6 +45,7 @@ def hints_of(
         "rules": {},
         "protected": {},
         "proxy_policies": {},
+        "protocols": _protocols(nodes),
     }
     certificates: set[str] = set()
     modes: set[Any] = set()
@@ -83,3 +84,12 @@ def hints_of(
 
 def _target(key: ResourceKey, ref: Any) -> dict[ResourceKey, ResourceKey]:
     return {key: ref.to} if isinstance(ref, Ref) else {}
+
+
+def _protocols(nodes: Iterable[Observed]) -> dict[ResourceKey, str]:
+    """Return what each backend service speaks."""
+    return {
+        node.key: node.spec.protocol
+        for node in nodes
+        if isinstance(node.spec, BackendService) and isinstance(node.spec.protocol, str)
+    }

@@ -37,6 +37,8 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     port_number: int  # … or this; part of upstream's description, never compared
     node_port: int  # TCP port 1–65535
     protocol: str  # HTTP | HTTPS | HTTP2
+    protocol_asked: bool = True  # False: only a hint; what is live already keeps its protocol
+    protocol_origin: str = ""  # the field of the Service that says it; "": the default
     check_path: str  # path of the health check, starts with "/"
     origin: str  # the object and field that asked for it first
     asked: Asked | None = None  # what a BackendConfig says of it

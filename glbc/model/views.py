@@ -125,6 +125,7 @@ class ServicePort(View, frozen=True):
     name: str = ""
     node_port: int = 0
     protocol: str = "TCP"
+    app_protocol: str | None = None  # a hint: `http`, `https`, `kubernetes.io/h2c`, …
 
 
 class ServiceSpec(View, frozen=True):
@@ -132,6 +133,7 @@ class ServiceSpec(View, frozen=True):
 
     type: str = "ClusterIP"
     ports: tuple[ServicePort, ...] | None = None
+    cluster_ip: str | None = msgspec.field(name="clusterIP", default=None)  # `None`: headless
 
 
 class Service(View, frozen=True):
@@ -189,10 +191,19 @@ class Node(View, frozen=True):
     status: NodeStatus = NodeStatus()
 
 
+class ParametersRef(View, frozen=True):
+    """IngressClass spec.parameters."""
+
+    api_group: str | None = None
+    kind: str = ""
+    name: str = ""
+
+
 class IngressClassSpec(View, frozen=True):
     """IngressClass spec."""
 
     controller: str = ""
+    parameters: ParametersRef | None = None
 
 
 class IngressClass(View, frozen=True):
@@ -200,6 +211,26 @@ class IngressClass(View, frozen=True):
 
     metadata: Meta
     spec: IngressClassSpec = IngressClassSpec()
+
+
+class RequiredPolicy(View, frozen=True):
+    """IngressParameters spec.securityPolicy."""
+
+    required: bool = False
+
+
+class IngressParametersSpec(View, frozen=True):
+    """IngressParameters spec."""
+
+    security_policy: RequiredPolicy | None = None
+    https_redirect: str = ""  # tls | explicit; "": the configuration decides
+
+
+class IngressParameters(View, frozen=True):
+    """glbc.gcp.kubernetes.io/v1 IngressParameters; cluster-wide."""
+
+    metadata: Meta
+    spec: IngressParametersSpec | None = None
 
 
 VIEWS: Final[dict[str, type[View]]] = {
@@ -210,6 +241,7 @@ VIEWS: Final[dict[str, type[View]]] = {
     "Secret": Secret,
     "FrontendConfig": FrontendConfig,
     "BackendConfig": BackendConfig,
+    "IngressParameters": IngressParameters,
 }
 
 
@@ -239,6 +271,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     frontend_configs: Mapping[str, FrontendConfig] = {}
     backend_configs: Mapping[str, BackendConfig] = {}
     credentials: Mapping[str, Credential | None] = {}  # read by name; None: there is no such Secret
+    ingress_parameters: Mapping[str, IngressParameters] = {}
     complete: frozenset[str] = frozenset()  # kinds whose list is done and whose watch is alive
 
 
@@ -259,3 +292,4 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     balancing: str = ""  # the mode that live backends of our groups have; "" when there are none
     refused: frozenset[ResourceKey] = frozenset()  # resources whose CREATE is parked
     instance_tags: Mapping[str, tuple[str, ...]] = {}  # instance name -> its network tags
+    protocols: Mapping[ResourceKey, str] = {}  # our backend services -> what each speaks now

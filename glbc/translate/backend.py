@@ -15,6 +15,7 @@ from glbc.translate.backendconfig import asked_of
 from glbc.translate.reasons import BadConfigError, Reason
 
 WITH_NODE_PORTS: Final = frozenset({"NodePort", "LoadBalancer"})
+HEADLESS: Final = "None"  # spec.clusterIP
 
 
 class World(msgspec.Struct, frozen=True):
@@ -64,25 +65,9 @@ def resolve_service(
             f"service {where} does not exist",
             "create it, or name another one",
         )
-    chosen = _port(found, port)
-    if chosen is None:
-        wanted = port.name or port.number
-        have = ", ".join(f"{p.name or '-'}:{p.port}" for p in found.spec.ports or ())
-        return Finding(
-            user,
-            Reason.SERVICE_PORT_NOT_FOUND,
-            field,
-            f"service {where} has no port {wanted}",
-            f"name one that it has: {have}" if have else "give it ports",
-        )
-    if found.spec.type not in WITH_NODE_PORTS or not chosen.node_port:
-        return Finding(
-            user,
-            Reason.NO_NODE_PORT,
-            field,
-            f"service {where} of type {found.spec.type} has no node port for {chosen.port}",
-            "set the Service's type to NodePort",
-        )
+    chosen = _chosen(found, port, user, field)
+    if isinstance(chosen, Finding):
+        return chosen
     try:
         asked = asked_of(found.metadata, chosen, world.snapshot, world.hints, config.project)
     except BadConfigError as bad:
@@ -111,12 +96,63 @@ def resolve_service(
     )
 
 
+def _chosen(
+    found: Service, port: ServicePortRef, user: ObjectRef, field: str
+) -> ServicePort | Finding:
+    """Return the port that is meant; a Finding where it cannot be served."""
+    where = f"{found.metadata.namespace}/{found.metadata.name}"
+    if refused := _refused(found, user, field):
+        return refused
+    chosen = port_of(found, port)
+    if chosen is None:
+        wanted = port.name or port.number
+        have = ", ".join(f"{p.name or '-'}:{p.port}" for p in found.spec.ports or ())
+        return Finding(
+            user,
+            Reason.SERVICE_PORT_NOT_FOUND,
+            field,
+            f"service {where} has no port {wanted}",
+            f"name one that it has: {have}" if have else "give it ports",
+        )
+    if found.spec.type not in WITH_NODE_PORTS or not chosen.node_port:
+        return Finding(
+            user,
+            Reason.NO_NODE_PORT,
+            field,
+            f"service {where} of type {found.spec.type} has no node port for {chosen.port}",
+            "set the Service's type to NodePort",
+        )
+    return chosen
+
+
 def requires_policy(meta: Meta) -> bool:
     """Tell whether an Ingress or a Service requires a Cloud Armor policy."""
     return annotations.flag(meta, annotations.REQUIRE_SECURITY_POLICY, default=False)
 
 
-def _port(service: Service, wanted: ServicePortRef) -> ServicePort | None:
+def _refused(service: Service, user: ObjectRef, field: str) -> Finding | None:
+    """Return why no port of the Service can ever be served, or None."""
+    where = f"service {service.metadata.namespace}/{service.metadata.name}"
+    if service.spec.type == "ExternalName":
+        return Finding(
+            user,
+            Reason.EXTERNAL_NAME_SERVICE,
+            field,
+            f"{where} is of type ExternalName, which has no node port",
+            "name a Service of type NodePort",
+        )
+    if service.spec.cluster_ip == HEADLESS:
+        return Finding(
+            user,
+            Reason.HEADLESS_SERVICE,
+            field,
+            f"{where} is headless, so it has no node port",
+            "make another Service of type NodePort for the same pods",
+        )
+    return None
+
+
+def port_of(service: Service, wanted: ServicePortRef) -> ServicePort | None:
     """Return the port by name if the reference has one, else the first with that number."""
     for port in service.spec.ports or ():
         if (port.name == wanted.name) if wanted.name else (port.port == wanted.number):

@@ -32,7 +32,10 @@ NOTHING: Final = Asked(source="")
 def backend_description(backend: Backend) -> str:
     """Return upstream's record of a backend, as Go's json.Marshal writes it (`&` escaped)."""
     port = f"&ServiceBackendPort{{Name:{backend.port_name},Number:{backend.port_number},}}"
-    features = ["SecurityPolicy"] if backend.asked and backend.asked.has_policy_block else []
+    features = [
+        *(["HTTP2"] if backend.protocol == "HTTP2" else []),
+        *(["SecurityPolicy"] if backend.asked and backend.asked.has_policy_block else []),
+    ]  # sorted; left out when empty
     record: dict[str, object] = {
         "kubernetes.io/service-name": f"{backend.service.namespace}/{backend.service.name}",
         "kubernetes.io/service-port": port,
@@ -93,7 +96,10 @@ def backend_resources(
     yield wanted(
         key,
         laid_over(service, asked.service),
-        origin={"port_name": str(backend.service), "protocol": backend.origin},
+        origin={
+            "port_name": str(backend.service),
+            "protocol": backend.protocol_origin or backend.origin,
+        },
         enforced=enforced,
         wanted_by=users,
     )

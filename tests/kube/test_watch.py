@@ -67,6 +67,7 @@ def test_each_kind_has_a_thread_of_its_name(reflect):
         "watch-frontendconfigs",
         "watch-ingressclasses",
         "watch-ingresses",
+        "watch-ingressparameters",
         "watch-nodes",
         "watch-secrets",
         "watch-services",

@@ -42,6 +42,7 @@ GROUPS = {
     "services": "Service",
     "nodes": "Node",
     "ingress_classes": "IngressClass",
+    "ingress_parameters": "IngressParameters",
 }
 HTTP = {
     Verb.INSERT: "POST",
