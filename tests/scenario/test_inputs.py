@@ -301,6 +301,30 @@ class TestLimits:
         assert at_rest(house)
 
 
+class TestHosts:
+    """Hosts and paths as the reference has them."""
+
+    def test_one_host_in_two_ingresses_is_no_conflict(self) -> None:
+        house = shop(ingress("shop/other", {HOST: [("/", "api:8080")]}, default="dflt:http"))
+        assert house.address("shop/web") != house.address("shop/other")
+        assert all(map(house.address, ("shop/web", "shop/other")))
+        assert not [event for event in house.events() if event["type"] == "Warning"]
+
+    def test_wildcards_and_names_live_in_one_map(self) -> None:
+        hosts = ("*.example.com", HOST, "*", "*.a.example.com")
+        rules: Any = {"" if host == "*" else host: [("/", "front:80")] for host in hosts}
+        house = shop(ingress("shop/other", rules, default="dflt:http"))
+        found = [
+            host
+            for url_map in house.gce.resources("urlMaps")
+            for rule in url_map.get("hostRules", ())
+            for host in rule["hosts"]
+            if len(url_map["hostRules"]) == 4
+        ]
+        assert tuple(found) == hosts
+        assert house.refused() == []
+
+
 class TestDefaultBackend:
     """What serves whatever no rule matches."""
 
