@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from glbc.model.compute import (
     Address,
     BackendService,
     ForwardingRule,
+    HealthCheck,
     SslCertificate,
     TargetHttpProxy,
     TargetHttpsProxy,
@@ -79,9 +82,16 @@ def hints_of(
 
 
 def _protocols(nodes: Iterable[Observed]) -> dict[ResourceKey, str]:
-    """Return what each backend service speaks."""
-    return {
-        node.key: node.spec.protocol
-        for node in nodes
-        if isinstance(node.spec, BackendService) and isinstance(node.spec.protocol, str)
-    }
+    """Return what each backend service speaks; of one that nobody could list, what its check does.
+
+    They are called the same, and speak the same unless somebody says otherwise.
+    """
+    spoken: dict[ResourceKey, str] = {}
+    checked: dict[ResourceKey, str] = {}
+    for node in nodes:
+        match node.spec:
+            case BackendService(protocol=str() as protocol):
+                spoken[node.key] = protocol
+            case HealthCheck(type=str() as protocol):
+                checked[msgspec.structs.replace(node.key, kind=Kind.BACKEND_SERVICE)] = protocol
+    return {**checked, **spoken}
