@@ -187,10 +187,12 @@ class Reader:
     def _is_over_limit(self, resources: tuple[Resource, ...]) -> bool:
         """Tell whether the URL map is more than the cloud takes, and say so."""
         spec = next(one.spec for one in resources if one.key == self.url_map)
-        over = limits.excesses(self.url_map, spec, self.config) if isinstance(spec, UrlMap) else ()
-        if not over:
+        if not isinstance(spec, UrlMap) or not limits.excesses(self.url_map, spec, self.config):
             return False
         self.consulted.add(self.url_map)
+        over = limits.excesses(self.url_map, spec, self.config, self.live)
+        if not over:
+            return False
         stays = "nothing of it changes" if self.live else "it is not made"
         self._find(
             Reason.LIMIT_EXCEEDED,
