@@ -76,6 +76,7 @@ class Reader:
         self.hints = hints
         self.findings: list[Finding] = []
         self._spare: list[Target] = []  # refused, with nothing to serve instead
+        self._odd: list[tuple[ResourceKey, Finding]] = []  # of a backend, if it is wanted at all
         self.url_map = ResourceKey(config.project, Kind.URL_MAP, GLOBAL, names.url_map)
         self.consulted: set[ResourceKey] = set()
         self.protocols: dict[ResourceKey, str | None] = {}  # live ones that mattered
@@ -142,11 +143,16 @@ class Reader:
             wants, resources = (), ()
         if balancer is None:
             kept.update(keys.all())
+        wants = wants if named else ()
+        wanted = {self._key(backend) for backend in wants}
+        for key, finding in self._odd:
+            if key in wanted:
+                self._once(finding)
         return Translated(
             ingress=self.ingress.ref,
             names=self.names,
             balancer=balancer,
-            backends=wants if named else (),
+            backends=wants,
             kept=frozenset(kept) if named else frozenset(),
             consulted=frozenset(self.consulted),
             findings=tuple(self.findings),
@@ -320,7 +326,7 @@ class Reader:
         if isinstance(backend, Backend) and not backend.protocol_asked:
             self.protocols[key] = speaks
         if odd:
-            self._once(odd)
+            self._odd.append((key, odd))
         return backend
 
     def _or_else(
