@@ -41,6 +41,7 @@ from glbc.plan import guard
 from glbc.plan.planner import Action, Op, Plan, Reason, Refusal, frontier, plan
 from glbc.status import done_notes, leaving_keys, releases, writes
 from glbc.translate.desired import Desired, needs_finalizer, translate
+from glbc.translate.firewall import projects_of
 
 log = structlog.get_logger()
 
@@ -62,7 +63,7 @@ class Loop:
         self.cluster = cluster
         self.workers = workers
         self.clock = clock
-        self.inventory = Inventory(config.project, self._ownership_of)
+        self.inventory = Inventory(projects_of(config), self._ownership_of)
         self.turn: Turn | None = None
         self._learnt: Collection[str] = ()  # the Ingresses whose names are known
         self._known: frozenset[str] = frozenset()
@@ -298,7 +299,8 @@ class Loop:
         wait = None
         if isinstance(error, (Rejected, Denied, QuotaExceeded)):
             hint = next(text for cls, text in HINT.items() if isinstance(error, cls))
-            self._parked[action.key] = Refusal(action, str(error), hint)
+            denied = isinstance(error, Denied)
+            self._parked[action.key] = Refusal(action, str(error), hint, denied)
             wait = float(self.config.parked_retry_sec)
         elif isinstance(error, InUse):
             self.resync()  # somebody refers to it whom we have not seen
@@ -335,6 +337,7 @@ def _same(old: Hints, new: Hints, before: Desired, now: float) -> bool:
     """Tell whether two hints are alike in all that the last translation looked at."""
     return (
         (old.balancing, old.instance_tags) == (new.balancing, new.instance_tags)
+        and old.firewalls == new.firewalls
         and (old.refused, old.checks) == (new.refused, new.checks)
         and all(one.hints_hold(new, now) for one in before.read.values())
         and all(old.url_maps.get(key) == new.url_maps.get(key) for key in before.consulted)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from glbc.model.compute import HttpCheck, UrlMap
+from glbc.model.compute import Firewall, HttpCheck, UrlMap
 from glbc.model.configs import BackendConfig, Credential, FrontendConfig
 from glbc.model.finding import ObjectRef
 from glbc.model.keys import ResourceKey
@@ -365,4 +365,5 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     balancing: str = ""  # the mode that live backends of our groups have; "" when there are none
     refused: frozenset[ResourceKey] = frozenset()  # resources whose CREATE is parked
     instance_tags: Mapping[str, tuple[str, ...]] = {}  # instance name -> its network tags
+    firewalls: Mapping[ResourceKey, Firewall] = {}  # every rule of the network's project
     protocols: Mapping[ResourceKey, str] = {}  # our backend services -> what each speaks now

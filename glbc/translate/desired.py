@@ -15,7 +15,7 @@ from glbc.model.keys import GLOBAL, Kind, ResourceKey
 from glbc.model.loadbalancer import Backend, FrontendNames
 from glbc.model.views import Hints, Ingress, Snapshot
 from glbc.naming import Namer, Scheme, finalizer_of, is_valid_name, scheme_of
-from glbc.translate import cluster, lower, probes
+from glbc.translate import cluster, firewall, lower, probes
 from glbc.translate.classes import class_finding, is_ours
 from glbc.translate.ingress import Reader, scheme_for
 from glbc.translate.reading import Translated
@@ -229,14 +229,15 @@ def _united(
                 )
             )
             resources.extend(lowered[wanted])
+        ports = firewall.open_ports(backends.values(), config)
         tags = cluster.node_tags(nodes, hints, config)
-        if tags:
-            resources.append(cluster.firewall(tags, everyone, namer, config))
-        else:
-            keep.add(cluster.firewall_key(namer, config))
-            findings.extend(_no_tags(owner) for owner in everyone)
-    elif read:
-        keep.add(cluster.firewall_key(namer, config))
+        rule = firewall.rule(ports, tags, everyone, namer, config)
+        if tags and config.firewall == "manage":
+            resources.append(rule)
+        findings.extend(firewall.findings(rule, everyone, hints, config))
+    firewall_key = firewall.key(namer, config)
+    if config.firewall != "manage" or (read and all(one.key != firewall_key for one in resources)):
+        keep.add(firewall_key)
     for one in read.values():
         resources.extend(one.resources)
     return Desired(
@@ -269,17 +270,6 @@ def _backends(
 def _uses_nodes(one: Translated) -> bool:
     """Tell whether nodes serve the Ingress; a last good target does not live without them."""
     return bool(one.backends) or any(key.kind == Kind.BACKEND_SERVICE for key in one.kept)
-
-
-def _no_tags(owner: ObjectRef) -> Finding:
-    return Finding(
-        owner,
-        Reason.NO_NODE_TAGS,
-        "spec",
-        "no node has a network tag that is a prefix of its name, so no firewall rule is made",
-        "set node_tags in the configuration",
-        Severity.ERROR,
-    )
 
 
 def needs_finalizer(ingress: Ingress, served: Served) -> bool:

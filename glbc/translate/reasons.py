@@ -33,6 +33,7 @@ class Reason(StrEnum):
     DUPLICATE_HOST = "DuplicateHost"
     DUPLICATE_PATH = "DuplicatePath"
     EXTERNAL_NAME_SERVICE = "ExternalNameService"
+    FIREWALL_NOT_OPEN = "FirewallNotOpen"
     FRONTEND_CONFIG_NOT_FOUND = "FrontendConfigNotFound"
     HEADLESS_SERVICE = "HeadlessService"
     HTTP_NOT_ALLOWED = "HttpNotAllowed"
@@ -208,6 +209,12 @@ FINDINGS: Final = (
         "A backend names a Service of type `ExternalName`: it has no pods and no node port. What "
         "served before keeps serving, else the default backend does.",
         "Name a Service of type `NodePort`.",
+    ),
+    Row(
+        Reason.FIREWALL_NOT_OPEN,
+        "With `firewall: verify`: the network's rules do not let the health checks reach the nodes. "
+        "Backends stay unhealthy.",
+        "Run the command that the message names, or let a security admin do it.",
     ),
     Row(
         Reason.FRONTEND_CONFIG_NOT_FOUND,
