@@ -105,7 +105,8 @@ class Loop:
             if name in snapshot.ingresses and needs_finalizer(snapshot.ingresses[name], served)
         }
         safe = guard.not_suddenly_empty(full, self._absentees.look(self.turn, snapshot, actual))
-        due = guard.finalizers_first(guard.complete_view(safe, snapshot.complete), lacking)
+        seen = guard.pods_first(guard.complete_view(safe, snapshot.complete), desired.awaiting)
+        due = guard.finalizers_first(seen, lacking)
         self.turn = Turn(snapshot, desired, actual, due)
         started = self._start(due)
         read = self._read(snapshot, desired)
@@ -330,7 +331,8 @@ class Loop:
 def _same(old: Hints, new: Hints, before: Desired, now: float) -> bool:
     """Tell whether two hints are alike in all that the last translation looked at."""
     return (
-        (old.balancing, old.instance_tags) == (new.balancing, new.instance_tags)
+        now < before.until
+        and (old.balancing, old.instance_tags) == (new.balancing, new.instance_tags)
         and (old.refused, old.checks) == (new.refused, new.checks)
         and all(one.hints_hold(new, now) for one in before.read.values())
         and all(old.url_maps.get(key) == new.url_maps.get(key) for key in before.consulted)
