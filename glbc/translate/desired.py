@@ -20,6 +20,7 @@ from glbc.translate.classes import class_finding, is_ours
 from glbc.translate.ingress import Reader, scheme_for
 from glbc.translate.reading import Translated
 from glbc.translate.reasons import Reason
+from glbc.translate.surprises import surprises
 from glbc.translate.tls import FOREVER
 
 
@@ -215,7 +216,7 @@ def _united(
             backend = checked.backend
             if checked.facts.may_surprise and Kind.HEALTH_CHECK not in hints.unlisted:
                 live = hints.checks.get(key.name)
-                findings.extend(probes.surprises(backend, checked.facts, checked.service, live))
+                findings.extend(surprises(backend, checked.facts, checked.service, live))
             wanted = Wanted(key, backend, tuple(groups), frozenset(users[key]), hints.balancing)
             lowered[wanted] = before.lowered.get(wanted) or tuple(
                 lower.backend_resources(
