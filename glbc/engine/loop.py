@@ -108,7 +108,8 @@ class Loop:
         verdicts = {one.key for one in full.actions} | {one.key for one in full.blocked}
         self.inventory.agreed(one for one in desired.graph if one.key not in verdicts)
         safe = guard.not_suddenly_empty(full, self._absentees.look(self.turn, snapshot, actual))
-        due = guard.finalizers_first(guard.complete_view(safe, snapshot.complete), lacking)
+        seen = guard.pods_first(guard.complete_view(safe, snapshot.complete), desired.awaiting)
+        due = guard.finalizers_first(seen, lacking)
         self.turn = Turn(snapshot, desired, actual, due)
         started = self._start(due)
         read = self._read(snapshot, desired)
@@ -336,7 +337,8 @@ class Loop:
 def _same(old: Hints, new: Hints, before: Desired, now: float) -> bool:
     """Tell whether two hints are alike in all that the last translation looked at."""
     return (
-        (old.balancing, old.instance_tags) == (new.balancing, new.instance_tags)
+        now < before.until
+        and (old.balancing, old.instance_tags) == (new.balancing, new.instance_tags)
         and old.firewalls == new.firewalls
         and (old.refused, old.checks) == (new.refused, new.checks)
         and all(one.hints_hold(new, now) for one in before.read.values())

@@ -66,6 +66,7 @@ class Reason(StrEnum):
     NEEDS_BLOCKED = "NeedsBlocked"
     REFERENCE_MISSING = "ReferenceMissing"
     REFUSED = "Refused"
+    PODS_AWAITED = "PodsAwaited"
     VIEW_INCOMPLETE = "ViewIncomplete"
     SUDDENLY_EMPTY = "SuddenlyEmpty"
     FINALIZER_MISSING = "FinalizerMissing"

@@ -15,11 +15,12 @@ from glbc.model.keys import GLOBAL, Kind, ResourceKey
 from glbc.model.loadbalancer import Backend, FrontendNames
 from glbc.model.views import Hints, Ingress, Snapshot
 from glbc.naming import Namer, Scheme, finalizer_of, is_valid_name, scheme_of
-from glbc.translate import cluster, firewall, lower, probes
+from glbc.translate import cluster, firewall, lower, podless, probes
 from glbc.translate.classes import class_finding, is_ours
 from glbc.translate.ingress import Reader, scheme_for
 from glbc.translate.reading import Translated
 from glbc.translate.reasons import Reason
+from glbc.translate.surprises import surprises
 from glbc.translate.tls import FOREVER
 
 
@@ -42,6 +43,7 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     served: Mapping[str, Served] = {}  # `namespace/name` of the Ingresses that are ours
     leaving: frozenset[str] = frozenset()  # deleted or of another class, our finalizer still on
     consulted: frozenset[ResourceKey] = frozenset()  # URL maps whose live routes were asked for
+    awaiting: frozenset[ResourceKey] = frozenset()  # checks that are not made before a first pod
     until: float = FOREVER  # seconds since 1970: when time alone may change it
     read: Mapping[str, Translated] = {}  # by Ingress: taken over by the next translation
     lowered: Mapping["Wanted", tuple[Resource, ...]] = {}  # by backend: likewise
@@ -144,7 +146,7 @@ def translate(
             keys=keys or lower.FrontEndKeys.of(claim.names, config),
             programmed=read[name].balancer is not None,
         )
-    united = _united(read, (snapshot, hints), (namer, config), before)
+    united = _united(read, (snapshot, hints, now), (namer, config), before)
     return msgspec.structs.replace(
         united,
         findings=tuple(sorted({*united.findings, *findings})),
@@ -195,15 +197,16 @@ def _collision(claim: Claim, owner: str) -> Finding:
 
 def _united(
     read: Mapping[str, Translated],
-    world: tuple[Snapshot, Hints],
+    world: tuple[Snapshot, Hints, float],
     settings: tuple[Namer, Config],
     before: Desired,
 ) -> Desired:
-    (snapshot, hints), (namer, config) = world, settings
+    (snapshot, hints, now), (namer, config) = world, settings
     backends, users = _backends(read, namer, config)
     for key in {key for one in read.values() for key in one.held}:
         backends.pop(key, None)  # it serves under a policy that somebody requires: nobody takes it
     probed = probes.probed(backends, snapshot, before.probed)
+    awaiting = podless.awaiting(probed, now)
     findings = [finding for one in read.values() for finding in one.findings]
     keep = {key for one in read.values() for key in one.kept}
     everyone = sorted({one.ingress for one in read.values() if _uses_nodes(one)})
@@ -221,7 +224,7 @@ def _united(
             backend = checked.backend
             if checked.facts.may_surprise and Kind.HEALTH_CHECK not in hints.unlisted:
                 live = hints.checks.get(key.name)
-                findings.extend(probes.surprises(backend, checked.facts, checked.service, live))
+                findings.extend(surprises(backend, checked.facts, checked.service, live))
             wanted = Wanted(key, backend, tuple(groups), frozenset(users[key]), hints.balancing)
             lowered[wanted] = before.lowered.get(wanted) or tuple(
                 lower.backend_resources(
@@ -242,7 +245,10 @@ def _united(
         resources.extend(one.resources)
     return Desired(
         graph=Graph(resources),
-        until=min((one.looked_at.until for one in read.values()), default=FOREVER),
+        until=min(
+            (*(one.looked_at.until for one in read.values()), *awaiting.values()), default=FOREVER
+        ),
+        awaiting=frozenset(awaiting),
         read=read,
         lowered=lowered,
         probed=probed,

@@ -393,6 +393,12 @@ PLANNED: Final = (
         "later they are still missing.",
         "See whether the API server has lost its data; if their finalizer was removed by force, wait.",
     ),
+    Row(
+        "PodsAwaited",
+        "Its Service was made a moment ago and has no pod yet; the health check waits some seconds "
+        "for one, to be made from its readiness probe.",
+        "",
+    ),
     Row("FinalizerMissing", "Its Ingress gets its finalizer first.", ""),
     Row("ReadOnly", "glbc runs in read-only mode.", "Switch it off."),
 )
