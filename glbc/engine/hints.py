@@ -7,6 +7,8 @@ from glbc.model.compute import (
     Address,
     BackendService,
     ForwardingRule,
+    HealthCheck,
+    HttpCheck,
     SslCertificate,
     TargetHttpProxy,
     TargetHttpsProxy,
@@ -73,6 +75,7 @@ def hints_of(
     known = {mode for mode in modes if isinstance(mode, str)}
     return Hints(
         **facts,
+        checks=_checks(nodes),
         certificates=frozenset(certificates),
         listeners=frozenset(listeners),
         unlisted=frozenset(unlisted),
@@ -93,3 +96,7 @@ def _protocols(nodes: Iterable[Observed]) -> dict[ResourceKey, str]:
         for node in nodes
         if isinstance(node.spec, BackendService) and isinstance(node.spec.protocol, str)
     }
+
+
+def _checks(nodes: Iterable[Observed]) -> dict[str, HttpCheck]:
+    return {n.key.name: n.spec.asks for n in nodes if isinstance(n.spec, HealthCheck)}

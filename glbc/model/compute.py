@@ -41,6 +41,12 @@ class HealthCheck(Spec, frozen=True, rename="camel", kw_only=True):
     https_health_check: HttpCheck | UnsetType = UNSET
     http2_health_check: HttpCheck | UnsetType = UNSET
 
+    @property
+    def asks(self) -> HttpCheck:
+        """How it asks, whichever block says so: the API gives the one of its type."""
+        blocks = (self.http_health_check, self.https_health_check, self.http2_health_check)
+        return next((block for block in blocks if block is not UNSET), HttpCheck())
+
 
 class NamedPort(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """A port of an instance group that backend services call by name."""

@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from glbc.config import Config
 from glbc.model.finding import Finding, ObjectRef, Severity
-from glbc.model.loadbalancer import Backend
+from glbc.model.loadbalancer import Backend, Check
 from glbc.model.view import Meta
 from glbc.model.views import Hints, IngressBackend, Service, ServicePort, ServicePortRef, Snapshot
 from glbc.translate import annotations
@@ -82,15 +82,16 @@ def resolve_service(
             "name one in spec.securityPolicy of its BackendConfig",
         )
     is_default = where == config.default_backend_service
+    path_setting = "default_backend_health_check_path" if is_default else "health_check_path"
     return Backend(
         service=service,
         port_name=port.name,
         port_number=0 if port.name else port.number,
         node_port=chosen.node_port,
         protocol="HTTP",
-        check_path=config.default_backend_health_check_path
-        if is_default
-        else config.health_check_path,
+        check=Check(
+            path=getattr(config, path_setting), origin=(("path", f"config {path_setting}"),)
+        ),
         origin=f"{user} {field}",
         asked=asked,
     )

@@ -44,7 +44,11 @@ class Reason(StrEnum):
     NO_NODE_PORT = "NoNodePort"
     NO_NODE_TAGS = "NoNodeTags"
     NODE_WITHOUT_ZONE = "NodeWithoutZone"
+    READINESS_PROBE_NOT_USED = "ReadinessProbeNotUsed"
+    READINESS_PROBE_TOO_SLOW = "ReadinessProbeTooSlow"
+    READINESS_PROBES_DIFFER = "ReadinessProbesDiffer"
     REDIRECT_UNSUPPORTED = "RedirectUnsupported"
+    ROOT_CHECK_FAILS = "RootCheckFails"
     SECRET_NOT_READ = "SecretNotRead"  # noqa: S105 (a reason code)
     SECURITY_POLICY_NOT_FOUND = "SecurityPolicyNotFound"
     SECURITY_POLICY_REQUIRED = "SecurityPolicyRequired"
@@ -53,6 +57,7 @@ class Reason(StrEnum):
     SERVICE_NOT_FOUND = "ServiceNotFound"
     SERVICE_PORT_NOT_FOUND = "ServicePortNotFound"
     SHADOWED_PATH = "ShadowedPath"
+    STALE_CHECK_FAILS = "StaleCheckFails"
     STATIC_ADDRESS_NOT_USABLE = "StaticAddressNotUsable"
     TOO_MANY_CERTIFICATES = "TooManyCertificates"
 
@@ -267,9 +272,33 @@ FINDINGS: Final = (
         "Set its provider ID, or the label `topology.kubernetes.io/zone`.",
     ),
     Row(
+        Reason.READINESS_PROBE_NOT_USED,
+        "A pod's readiness probe over HTTP is not what a health check can be made from, so that a new "
+        "one asks the default path. The message says which container, and why.",
+        "Let the container declare the serving port and probe that port, over the port's protocol, with "
+        "no header but `Host`; or set `healthCheck` in a BackendConfig.",
+    ),
+    Row(
+        Reason.READINESS_PROBE_TOO_SLOW,
+        "The readiness probe's times are longer than a health check may have; the longest are used.",
+        "Shorten them, or set `healthCheck` in a BackendConfig.",
+    ),
+    Row(
+        Reason.READINESS_PROBES_DIFFER,
+        "The pods or containers of a Service have different readiness probes. A health check is made "
+        "from the oldest pod's, its first container first, and a check that exists does not follow.",
+        "Give them one readiness probe, or set `healthCheck` in a BackendConfig.",
+    ),
+    Row(
         Reason.REDIRECT_UNSUPPORTED,
         "An Ingress with v1 names has no redirect map: HTTP is served, not redirected.",
         "Make the Ingress anew to get v2 names.",
+    ),
+    Row(
+        Reason.ROOT_CHECK_FAILS,
+        "The health check asks `/`, and everything behind the backend is unhealthy: any answer but 200 "
+        "counts so, redirects and 4xx as well.",
+        "Answer 200 at `/`, or set `healthCheck.requestPath` in a BackendConfig.",
     ),
     Row(
         Reason.SECRET_NOT_FOUND,
@@ -293,6 +322,12 @@ FINDINGS: Final = (
         "No request reaches a path, because later paths of the host replace all that it stands for: "
         "an `Exact` path, for example, before the `Prefix` of the same name.",
         "Put the more exact path after the other one, or take one out.",
+    ),
+    Row(
+        Reason.STALE_CHECK_FAILS,
+        "Everything behind the backend is unhealthy, and the health check asks another path than the "
+        "readiness probes do: a check is made from a probe once, and does not follow it.",
+        "Answer 200 at the path that is asked, or set `healthCheck.requestPath` in a BackendConfig.",
     ),
     Row(
         Reason.STATIC_ADDRESS_NOT_USABLE,

@@ -13,7 +13,7 @@ from glbc.config import Config
 from glbc.engine.inventory import Inventory
 from glbc.engine.loop import known_names
 from glbc.model import codec, views
-from glbc.model.compute import HostRule, PathMatcher, PathRule, UrlMap
+from glbc.model.compute import HostRule, HttpCheck, PathMatcher, PathRule, UrlMap
 from glbc.model.graph import Graph, Observed, Resource
 from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey
 from glbc.model.kinds import MANAGED
@@ -127,6 +127,7 @@ def _service(rng: random.Random, name: str) -> views.Service:
             name=rng.choice(("http", "http", "", "grpc")),
             node_port=free.pop() if rng.random() < 0.8 else 0,
             app_protocol=rng.choice((*(None,) * 6, "https", "HTTP2", "kubernetes.io/h2c", "x/y")),
+            target_port=rng.choice((0, 8080, 8080, "http")),
         )
         for _ in range(rng.choice((0, 1, 1, 2)))
     )
@@ -138,6 +139,46 @@ def _service(rng: random.Random, name: str) -> views.Service:
             type=rng.choice((*("NodePort",) * 6, "LoadBalancer", "ClusterIP", "ExternalName")),
             ports=ports or rng.choice(((), None)),
             cluster_ip=rng.choice((*(None,) * 6, "10.0.0.1", "None")),
+            selector=rng.choice((None, {}, *({"app": own},) * 4, {"app": own, "tier": "front"})),
+        ),
+    )
+
+
+def _container(rng: random.Random) -> views.Container:
+    get = views.HttpGet(
+        port=rng.choice((8080, 8080, 8080, "http", 80)),
+        path=rng.choice(("/ready", "/ready", "live", "/", "", "/a b")),
+        scheme=rng.choice((*("HTTP",) * 8, "HTTPS")),
+        host=rng.choice(("",) * 8 + ("10.0.0.1",)),
+        http_headers=rng.choice((None, None, (), (views.HttpHeader(name="Host", value="h"),))),
+    )
+    probe = views.Probe(
+        http_get=rng.choice((get, get, get, None)),
+        period_seconds=rng.choice((10, 10, 10, 500)),
+        timeout_seconds=rng.choice((1, 1, 1, 90)),
+    )
+    port = views.ContainerPort(
+        container_port=rng.choice((8080, 8080, 8080, 80)), name=rng.choice(("http", "http", "web"))
+    )
+    return views.Container(
+        name=rng.choice(("app", "side")),
+        ports=rng.choice((None, *((port,),) * 6)),
+        readiness_probe=rng.choice((probe, probe, probe, None)),
+    )
+
+
+def _pod(rng: random.Random, name: str) -> views.Pod:
+    namespace, _, own = name.partition("/")
+    labels = {"app": rng.choice(("web", "web", "web", "api", "gone"))}
+    return views.Pod(
+        metadata=views.PodMeta(
+            name=own,
+            namespace=namespace,
+            creation_timestamp=rng.choice((None, "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z")),
+            labels=rng.choice((None, labels, labels, {**labels, "tier": "front"})),
+        ),
+        spec=views.PodSpec(
+            containers=tuple(_container(rng) for _ in range(rng.choice((0, 1, 1, 2))))
         ),
     )
 
@@ -157,7 +198,8 @@ def _node(rng: random.Random, name: str) -> views.Node:
 SYSTEM_DEFAULT = views.Service(
     metadata=views.Meta(name="default-http-backend", namespace="kube-system"),
     spec=views.ServiceSpec(
-        type="NodePort", ports=(views.ServicePort(port=80, name="http", node_port=30000),)
+        type="NodePort",
+        ports=(views.ServicePort(port=80, name="http", node_port=30000, target_port=8080),),
     ),
 )
 
@@ -186,6 +228,9 @@ def _parameters(rng: random.Random, name: str) -> views.IngressParameters:
     )
 
 
+PODS = tuple(f"{namespace}/p{n}" for namespace in ("shop", "kube-system") for n in range(4))
+
+
 def _world(seed: int) -> Snapshot:
     rng = random.Random(seed)
 
@@ -202,6 +247,7 @@ def _world(seed: int) -> Snapshot:
         nodes=most(_node, "n1", "n2", "n1.internal"),
         ingress_classes={name: _class(rng, name) for name in ("ours", "nginx", "strict")},
         ingress_parameters=most(_parameters, "strict"),
+        pods=most(_pod, *PODS),
         complete=frozenset(views.VIEWS) if rng.random() < 0.8 else frozenset(),
     )
 
@@ -221,7 +267,14 @@ def _odd(kind: type[Any]) -> st.SearchStrategy[Any]:
     return st.from_type(kind) if kind not in known else known[kind]
 
 
-for view in (views.Meta, views.ServicePortRef, views.ServicePort, views.NodeCondition):
+for view in (
+    views.Meta,
+    views.ServicePortRef,
+    views.ServicePort,
+    views.NodeCondition,
+    views.PodMeta,
+    views.HttpHeader,
+):
     fields = {field.name: field.type for field in msgspec.structs.fields(view)}
     st.register_type_strategy(
         view, st.builds(view, **{name: _odd(kind) for name, kind in fields.items()})
@@ -235,6 +288,8 @@ ODD_WORLDS = st.builds(
     nodes=st.dictionaries(TEXT, st.from_type(views.Node), max_size=3),
     ingress_classes=st.dictionaries(TEXT, st.from_type(views.IngressClass), max_size=2),
     ingress_parameters=st.dictionaries(TEXT, st.from_type(views.IngressParameters), max_size=2),
+    pods=st.dictionaries(TEXT, st.from_type(views.Pod), max_size=3)
+    | WORLDS.map(lambda world: world.pods),
     complete=st.just(frozenset(views.VIEWS)),
 )
 
@@ -286,8 +341,10 @@ GROUP_KEYS = st.sampled_from(
     ]
 )
 CHECK_KEYS = BACKEND_KEYS.map(lambda key: msgspec.structs.replace(key, kind=Kind.HEALTH_CHECK))
+CHECKS = st.builds(HttpCheck, request_path=st.sampled_from(("/", "/ready", "/live")))
 HINTS = st.builds(
     Hints,
+    checks=st.dictionaries(CHECK_KEYS.map(lambda key: key.name), CHECKS, max_size=3),
     url_maps=st.dictionaries(MAP_KEYS, _url_maps(), max_size=2),
     protocols=st.dictionaries(BACKEND_KEYS, st.sampled_from(("HTTP", "HTTPS", "TCP")), max_size=2),
     balancing=st.sampled_from(("", "RATE", "UTILIZATION")),
@@ -302,7 +359,7 @@ HINTS = st.builds(
 def _said(desired: Desired) -> Any:
     """Return everything that is said, but who holds the memory."""
     fields = {name: getattr(desired, name) for name in desired.__struct_fields__}
-    return {**fields, "graph": list(desired.graph)}
+    return {**fields, "graph": list(desired.graph), "probed": desired.probed.answers.facts}
 
 
 @settings(deadline=None)
@@ -344,6 +401,7 @@ def test_the_order_of_the_inputs_does_not_matter(data: st.DataObject) -> None:
         nodes=shuffled(snapshot.nodes),
         ingress_classes=shuffled(snapshot.ingress_classes),
         ingress_parameters=shuffled(snapshot.ingress_parameters),
+        pods=shuffled(snapshot.pods),
         complete=snapshot.complete,
     )
     same = msgspec.structs.replace(hints, url_maps=shuffled(hints.url_maps))
@@ -459,6 +517,7 @@ def _mixed(before: Snapshot, now: Snapshot, rng: random.Random) -> Snapshot:
         nodes=mix(before.nodes, now.nodes),
         ingress_classes=mix(before.ingress_classes, now.ingress_classes),
         ingress_parameters=mix(before.ingress_parameters, now.ingress_parameters),
+        pods=mix(before.pods, now.pods),
         complete=now.complete,
     )
 

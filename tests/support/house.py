@@ -43,6 +43,7 @@ GROUPS = {
     "nodes": "Node",
     "ingress_classes": "IngressClass",
     "ingress_parameters": "IngressParameters",
+    "pods": "Pod",
 }
 HTTP = {
     Verb.INSERT: "POST",

@@ -141,7 +141,6 @@ def test_findings_are_on_the_ingress_and_name_the_service() -> None:
         port_number=0,
         node_port=30443,
         protocol="HTTP",
-        check_path="/",
         origin="here",
     )
     snapshot = snapshot_of([_manifest(app_protocol="kubernetes.io/h2c")])
@@ -184,7 +183,6 @@ def test_http2_is_a_feature_in_the_description_as_upstream_writes_it() -> None:
         port_number=0,
         node_port=30443,
         protocol="HTTP2",
-        check_path="/",
         origin="here",
     )
     assert backend_description(backend) == (

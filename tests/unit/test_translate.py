@@ -380,7 +380,7 @@ def test_service_ports_that_are_there(target: str, expected: tuple[str, int, int
     found = resolve(reference, USER, "here", World(SERVICES, Hints(), CONFIG))
     assert isinstance(found, Backend)
     assert expected == (found.port_name, found.port_number, found.node_port)
-    assert (found.protocol, found.check_path) == ("HTTP", "/")
+    assert (found.protocol, found.check.path) == ("HTTP", "/")
     assert found.origin == "ingress shop/web here"
 
 
