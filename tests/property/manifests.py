@@ -95,7 +95,7 @@ class Maker:
     def cluster(self) -> list[Manifest]:
         """Return the objects of a cluster, each name once."""
         common = [*usual(), self.usual_config()]
-        found = {key_of(one): self.using(one) for one in common if self.often(0.7)}
+        found = {key_of(one): self.using(one) for one in common if self.often(0.85)}
         for make, most in KINDS.values():
             for _ in range(self.rng.randrange(most + 1)):
                 made = make(self)
@@ -143,8 +143,11 @@ class Maker:
     def backend(self) -> Manifest:
         if self.often(0.05):
             return {"resource": {"apiGroup": "x.example.com", "kind": "Bucket", "name": "b"}}
-        number, name = {"number": self.one(*PORTS, 8080)}, {"name": self.one(*PORT_NAMES, "gone")}
-        return {"service": {"name": self.one(*SERVICES, "gone"), "port": self.one(number, name)}}
+        if self.often(0.7):
+            port = self.one({"number": 80}, {"name": "http"})
+            return {"service": {"name": self.one("web", "api"), "port": port}}
+        port = self.one({"number": self.one(*PORTS, 8080)}, {"name": self.one(*PORT_NAMES, "gone")})
+        return {"service": {"name": self.one(*SERVICES, "gone"), "port": port}}
 
     def rules(self) -> list[Manifest]:
         return [self.rule() for _ in range(self.one(0, 1, 1, 2, 3))]
