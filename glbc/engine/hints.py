@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from glbc.model.compute import (
     Address,
     BackendService,
@@ -90,12 +92,19 @@ def _target(key: ResourceKey, ref: Any) -> dict[ResourceKey, ResourceKey]:
 
 
 def _protocols(nodes: Iterable[Observed]) -> dict[ResourceKey, str]:
-    """Return what each backend service speaks."""
-    return {
-        node.key: node.spec.protocol
-        for node in nodes
-        if isinstance(node.spec, BackendService) and isinstance(node.spec.protocol, str)
-    }
+    """Return what each backend service speaks; of one that nobody could list, what its check does.
+
+    They are called the same, and speak the same unless somebody says otherwise.
+    """
+    spoken: dict[ResourceKey, str] = {}
+    checked: dict[ResourceKey, str] = {}
+    for node in nodes:
+        match node.spec:
+            case BackendService(protocol=str() as protocol):
+                spoken[node.key] = protocol
+            case HealthCheck(type=str() as protocol):
+                checked[msgspec.structs.replace(node.key, kind=Kind.BACKEND_SERVICE)] = protocol
+    return {**checked, **spoken}
 
 
 def _checks(nodes: Iterable[Observed]) -> dict[str, HttpCheck]:

@@ -85,6 +85,7 @@ class Reader:
         self.hints = hints
         self.findings: list[Finding] = []
         self._spare: list[Target] = []  # refused, with nothing to serve instead
+        self._odd: list[tuple[ResourceKey, Finding]] = []  # of a backend, if it is wanted at all
         self.url_map = ResourceKey(config.project, Kind.URL_MAP, GLOBAL, names.url_map)
         self.consulted: set[ResourceKey] = set()
         self.protocols: dict[ResourceKey, str | None] = {}  # live ones that mattered
@@ -159,11 +160,16 @@ class Reader:
             kept.update(keys.all())
         services = services_of(self.ingress, self.config)
         configs, credentials = configs_of(services, snapshot)
+        wants = wants if named else ()
+        wanted = {self._key(backend) for backend in wants}
+        for key, finding in self._odd:
+            if key in wanted:
+                self._once(finding)
         return Translated(
             ingress=self.ingress.ref,
             names=self.names,
             balancer=balancer,
-            backends=wants if named else (),
+            backends=wants,
             kept=frozenset(kept) if named else frozenset(),
             held=frozenset(self.held & kept) if named else frozenset(),
             consulted=frozenset(self.consulted),
@@ -211,10 +217,12 @@ class Reader:
     def _is_over_limit(self, resources: tuple[Resource, ...]) -> bool:
         """Tell whether the URL map is more than the cloud takes, and say so."""
         spec = next(one.spec for one in resources if one.key == self.url_map)
-        over = limits.excesses(self.url_map, spec, self.config) if isinstance(spec, UrlMap) else ()
-        if not over:
+        if not isinstance(spec, UrlMap) or not limits.excesses(self.url_map, spec, self.config):
             return False
         self.consulted.add(self.url_map)
+        over = limits.excesses(self.url_map, spec, self.config, self.live)
+        if not over:
+            return False
         stays = "nothing of it changes" if self.live else "it is not made"
         self._find(
             Reason.LIMIT_EXCEEDED,
@@ -349,7 +357,7 @@ class Reader:
         if isinstance(backend, Backend) and not backend.protocol_asked:
             self.protocols[key] = speaks
         if odd:
-            self._once(odd)
+            self._odd.append((key, odd))
         return backend
 
     def _or_else(

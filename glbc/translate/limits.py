@@ -38,14 +38,24 @@ class Excess(msgspec.Struct, frozen=True):
         return f"{self.count} {self.what}, {self.count - self.most} over the limit of {self.most}"
 
 
-def excesses(key: ResourceKey, url_map: UrlMap, config: Config) -> tuple[Excess, ...]:
-    """Return the limits that a URL map would exceed."""
+def excesses(
+    key: ResourceKey, url_map: UrlMap, config: Config, live: UrlMap | None = None
+) -> tuple[Excess, ...]:
+    """Return the limits that a URL map would exceed.
+
+    Args:
+        key: of the map.
+        url_map: as it is wanted.
+        config: has the limits that no source establishes.
+        live: the map as it is: what the cloud holds already, it takes again, and less of it too.
+    """
+    held = counts(key, live) if live else {}
     most: dict[str, int] = {what: getattr(config.limits, name) for what, name in SETTINGS.items()}
     most["bytes"] = MOST_BYTES
     return tuple(
         Excess(what, count, most[what])
         for what, count in sorted(counts(key, url_map).items())
-        if most[what] and count > most[what]
+        if most[what] and count > max(most[what], held.get(what, 0))
     )
 
 

@@ -5,7 +5,7 @@ What can therefore never be reached is told; so is what a URL map cannot hold, w
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import msgspec
@@ -112,7 +112,7 @@ def _paths(
             if before := taken.get(one):
                 lost.setdefault((where, before), []).append(one)
             taken[one] = where
-    shadowed = _shadowed(written, taken)
+    shadowed = _shadowed(written, taken, lost)
     for where, winners in shadowed.items():
         findings.append(_never_reached(owner, where, written[where], winners))
     for (where, before), ones in lost.items():
@@ -122,16 +122,19 @@ def _paths(
 
 
 def _shadowed(
-    written: Mapping[str, tuple[str, ...]], taken: Mapping[str, str]
+    written: Mapping[str, tuple[str, ...]],
+    taken: Mapping[str, str],
+    lost: Collection[tuple[str, str]],
 ) -> dict[str, list[str]]:
     """Return the paths that other ones take everything from, and who they are.
 
-    One that a single later path just says again is a duplicate, no more.
+    One that the next taker just says again is a duplicate, no more.
     """
     shadowed = {}
     for where, stands_for in written.items():
         winners = sorted({taken[one] for one in stands_for})
-        is_repeated = len(winners) == 1 and written[winners[0]] == stands_for
+        again = len(winners) == 1 and written[winners[0]] == stands_for
+        is_repeated = again and (winners[0], where) in lost
         if where not in winners and not is_repeated:
             shadowed[where] = winners
     return shadowed

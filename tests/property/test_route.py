@@ -4,7 +4,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import msgspec
-from hypothesis import given
+from hypothesis import example, given
 
 from fakes import build
 from fakes.gce.rules_urlmaps import routed
@@ -101,6 +101,7 @@ WRITTEN = st.lists(
 
 
 @given(WRITTEN)
+@example([("/b/b", "Exact"), ("/b/b", "Prefix"), ("/b/b", "Exact")])
 def test_a_path_is_told_unreachable_exactly_when_no_request_reaches_it(
     written: list[tuple[str, str]],
 ) -> None:

@@ -111,25 +111,26 @@ PROTOCOLS = tuple(
 
 
 NODE_PORTS = {
-    "shop/web": (30080, 30083),
-    "shop/api": (30081, 30084),
-    "shop/gone": (30082, 30085),
+    # An API server gives a node port to one Service port only.
+    "shop/web": (30080, 30082),
+    "shop/api": (30081, 30083),
+    "shop/gone": (30084, 30085),
     "kube-system/default-http-backend": (30086, 30087),
 }
 
 
 def _service(rng: random.Random, name: str) -> views.Service:
     namespace, _, own = name.partition("/")
-    free = list(NODE_PORTS[name])  # an API server never gives one twice
+    count = rng.choice((0, 1, 1, 2))
     ports = tuple(
         views.ServicePort(
             port=rng.choice((80, 80, 8080)),
             name=rng.choice(("http", "http", "", "grpc")),
-            node_port=free.pop() if rng.random() < 0.8 else 0,
+            node_port=rng.choice((*(node_port,) * 4, 0)),
             app_protocol=rng.choice((*(None,) * 6, "https", "HTTP2", "kubernetes.io/h2c", "x/y")),
             target_port=rng.choice((0, 8080, 8080, "http")),
         )
-        for _ in range(rng.choice((0, 1, 1, 2)))
+        for node_port in rng.sample(NODE_PORTS[name], count)
     )
     return views.Service(
         metadata=views.Meta(

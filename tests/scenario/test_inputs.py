@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
@@ -120,6 +121,17 @@ class TestProtocols:
         assert house.cloud.writes == []
         assert protocols(house) == (protocol, protocol)
 
+    def test_the_annotation_counts_on_the_system_default_backend_too(self) -> None:
+        system = service("kube-system/default-http-backend", "http=80->30300")
+        system["metadata"]["annotations"] = {APP_PROTOCOLS: '{"http":"HTTPS"}'}
+        house = House()
+        house.apply(*SERVICES, system, ingress("shop/web", {HOST: [("/", "front:80")]}))
+        house.settle()
+        name = FRONT.replace("30301", "30300")
+        assert protocols(house, name) == ("HTTPS", "HTTPS")
+        check = house.body("healthChecks", name)["httpsHealthCheck"]
+        assert check["requestPath"] == "/healthz"
+
     def test_a_bad_annotation_leaves_the_backend_serving_as_it_does(self) -> None:
         house = shop(speaking('{"web":"HTTPS"}'))
         house.apply(speaking('{"web":"https"}'))
@@ -139,8 +151,8 @@ class TestClasses:
         house = House()
         house.apply(*SERVICES, kept, gone)
         house.settle()
-        house.config = type(house.config)(
-            project=house.config.project, ingress_class="mine", ingress_class_gce=False
+        house.config = msgspec.structs.replace(
+            house.config, ingress_class="mine", ingress_class_gce=False
         )
         house.start()
         house.settle()
@@ -277,6 +289,27 @@ class TestLimits:
         assert protocols(house) == ("HTTPS", "HTTPS")
         assert house.refused() == []
 
+    def test_a_map_that_was_over_the_limit_before_may_shrink(self) -> None:
+        def web(hosts: str, path: str) -> dict[str, Any]:
+            rules = {f"{one}.example.com": [(path, "front:80")] for one in hosts}
+            return ingress("shop/web", rules, default="dflt:http")
+
+        house = House()
+        house.apply(*SERVICES, web("abcd", "/"))
+        house.settle()
+        house.config = msgspec.structs.replace(house.config, limits=LimitsConfig(hosts=2))
+        house.start()
+        house.settle()
+        assert wrote(house) == []
+        assert house.events("LimitExceeded") == []
+        house.apply(web("abc", "/v2"))
+        house.settle()
+        assert set(routes(house, MAP_OF_WEB)) == {"/v2", "/v2/*"}
+        house.apply(web("abcd", "/v3"))
+        house.settle()
+        assert set(routes(house, MAP_OF_WEB)) == {"/v2", "/v2/*"}
+        assert house.events("LimitExceeded")
+
     @pytest.mark.parametrize("serves", [True, False])
     def test_too_many_certificates_are_never_cut_short(self, serves: bool) -> None:
         many = [pki.secret(f"shop/c{one}", *pki.pair(HOST, 100 + one)) for one in range(16)]
@@ -299,6 +332,30 @@ class TestLimits:
         house.settle()
         assert len(certificates(house)) == 15
         assert at_rest(house)
+
+
+class TestHosts:
+    """Hosts and paths as the reference has them."""
+
+    def test_one_host_in_two_ingresses_is_no_conflict(self) -> None:
+        house = shop(ingress("shop/other", {HOST: [("/", "api:8080")]}, default="dflt:http"))
+        assert house.address("shop/web") != house.address("shop/other")
+        assert all(map(house.address, ("shop/web", "shop/other")))
+        assert not [event for event in house.events() if event["type"] == "Warning"]
+
+    def test_wildcards_and_names_live_in_one_map(self) -> None:
+        hosts = ("*.example.com", HOST, "*", "*.a.example.com")
+        rules: Any = {"" if host == "*" else host: [("/", "front:80")] for host in hosts}
+        house = shop(ingress("shop/other", rules, default="dflt:http"))
+        found = [
+            host
+            for url_map in house.gce.resources("urlMaps")
+            for rule in url_map.get("hostRules", ())
+            for host in rule["hosts"]
+            if len(url_map["hostRules"]) == 4
+        ]
+        assert tuple(found) == hosts
+        assert house.refused() == []
 
 
 class TestDefaultBackend:

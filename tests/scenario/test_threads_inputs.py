@@ -114,6 +114,21 @@ class TestLeaving:
         (left,) = house.kube.list("Ingress")
         assert left["metadata"]["finalizers"]
 
+    def test_igce_481_https_goes_with_it(self) -> None:
+        house = House()
+        web = ingress("shop/web", default="dflt:http")
+        web["spec"]["tls"] = [{"secretName": "tls"}]
+        house.apply(*SERVICES, pki.secret("shop/tls", *pki.pair("a.example.com")), web)
+        house.settle()
+        assert house.names("addresses")
+        assert house.names("sslCertificates")
+        away = {**web["metadata"], "annotations": {CLASS: "gce-internal"}}
+        house.apply({**web, "metadata": away})
+        house.settle()
+        assert house.ours() == {}
+        assert house.names("targetHttpsProxies") == []
+        assert gone(house, "shop/web")
+
     def test_igce_481_a_neighbour_keeps_everything(self) -> None:
         house = House()
         house.apply(*SERVICES, ingress("shop/web", default="front:80"))

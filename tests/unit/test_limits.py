@@ -76,3 +76,19 @@ def test_a_map_may_have_64_kib_and_not_a_byte_more() -> None:
     assert [str(one) for one in excesses(KEY, over, config)] == [
         "65537 bytes, 1 over the limit of 65536"
     ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        pytest.param(_map(2, 2, 2, 2), [], id="as much as there is"),
+        pytest.param(_map(2, 2, 2), [], id="less, though still over"),
+        pytest.param(
+            _map(2, 2, 2, 2, 2), ["5 hosts, 3 over the limit of 2"], id="more than there is"
+        ),
+    ],
+)
+def test_what_the_cloud_holds_already_is_no_excess(wanted: UrlMap, expected: list[str]) -> None:
+    config = parse("limits: {hosts: 2}", "test")
+    found = excesses(KEY, wanted, config, _map(2, 2, 2, 2))
+    assert expected == [str(excess) for excess in found]

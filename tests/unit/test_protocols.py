@@ -6,8 +6,10 @@ import pytest
 from msgspec import UNSET
 
 from fakes import build
+from glbc.engine.hints import hints_of
 from glbc.model import compute
 from glbc.model.finding import Finding, ObjectRef, Severity
+from glbc.model.graph import Observed, Ownership
 from glbc.model.keys import GLOBAL, Kind, ResourceKey
 from glbc.model.loadbalancer import Backend
 from glbc.model.views import Hints, Service
@@ -190,3 +192,39 @@ def test_http2_is_a_feature_in_the_description_as_upstream_writes_it() -> None:
         '"kubernetes.io/service-port":"\\u0026ServiceBackendPort{Name:web,Number:0,}",'
         '"x-features":["HTTP2"]}'
     )
+
+
+@pytest.mark.parametrize(
+    ("specs", "expected"),
+    [
+        pytest.param({}, {}, id="nothing is there"),
+        pytest.param(
+            {Kind.BACKEND_SERVICE: compute.BackendService(protocol="HTTPS")},
+            {"be": "HTTPS"},
+            id="a backend service",
+        ),
+        pytest.param(
+            {Kind.HEALTH_CHECK: compute.HealthCheck(type="HTTP2")},
+            {"be": "HTTP2"},
+            id="a check whose backend service nobody could list",
+        ),
+        pytest.param(
+            {
+                Kind.BACKEND_SERVICE: compute.BackendService(protocol="HTTP"),
+                Kind.HEALTH_CHECK: compute.HealthCheck(type="HTTPS"),
+            },
+            {"be": "HTTP"},
+            id="a check that somebody made to speak something else",
+        ),
+    ],
+)
+def test_what_is_live_is_learned_from_the_backend_service_else_from_its_check(
+    specs: dict[Kind, compute.Spec], expected: dict[str, str]
+) -> None:
+    nodes = [
+        Observed(key=ResourceKey("p", kind, GLOBAL, "be"), spec=spec, ownership=Ownership.OWNED)
+        for kind, spec in specs.items()
+    ]
+    found = hints_of(nodes, (), {}).protocols
+    assert expected == {key.name: protocol for key, protocol in found.items()}
+    assert {key.kind for key in found} <= {Kind.BACKEND_SERVICE}
