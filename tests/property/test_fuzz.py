@@ -151,7 +151,7 @@ def house_of(objects: Sequence[Manifest], seed: int) -> House:
     return house
 
 
-@fuzz(40)
+@fuzz(30)
 @given(clusters(wild=False), SEEDS)
 def test_every_cluster_comes_to_rest_unrefused_and_a_fresh_controller_writes_nothing(
     objects: list[Manifest], seed: int
@@ -161,7 +161,7 @@ def test_every_cluster_comes_to_rest_unrefused_and_a_fresh_controller_writes_not
     assert_at_rest(house)
 
 
-@fuzz(30)
+@fuzz(22)
 @given(clusters(wild=False), clusters(wild=False), SEEDS)
 def test_every_edit_of_a_cluster_comes_to_rest_unrefused(
     before: list[Manifest], after: list[Manifest], seed: int
@@ -177,7 +177,7 @@ def test_every_edit_of_a_cluster_comes_to_rest_unrefused(
     assert_at_rest(house)
 
 
-@fuzz(20)
+@fuzz(15)
 @given(clusters(wild=False), SEEDS)
 def test_every_cluster_that_loses_its_ingresses_leaves_nothing(
     objects: list[Manifest], seed: int
