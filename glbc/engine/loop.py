@@ -108,7 +108,8 @@ class Loop:
         verdicts = {one.key for one in full.actions} | {one.key for one in full.blocked}
         self.inventory.agreed(one for one in desired.graph if one.key not in verdicts)
         safe = guard.not_suddenly_empty(full, self._absentees.look(self.turn, snapshot, actual))
-        seen = guard.pods_first(guard.complete_view(safe, snapshot.complete), desired.awaiting)
+        whole = guard.complete_view(safe, _complete(snapshot, desired))
+        seen = guard.pods_first(whole, desired.awaiting)
         due = guard.finalizers_first(seen, lacking)
         self.turn = Turn(snapshot, desired, actual, due)
         started = self._start(due)
@@ -332,6 +333,13 @@ class Loop:
         sent = self._publisher.tell(current, snapshot)
         self._publisher.forget({note for note in current if isinstance(note, EventNote)})
         return self._publisher.tell(leaving, snapshot) or sent
+
+
+def _complete(snapshot: Snapshot, desired: Desired) -> frozenset[str]:
+    """Return the kinds that are completely seen; a Secret that is named and not read yet is not."""
+    if desired.credentials() <= snapshot.credentials.keys():
+        return snapshot.complete
+    return snapshot.complete - {"Secret"}
 
 
 def _same(old: Hints, new: Hints, before: Desired, now: float) -> bool:
