@@ -7,6 +7,7 @@ again.
 
 import threading
 from collections.abc import Collection, Iterable
+from typing import Final
 
 import msgspec
 import structlog
@@ -45,6 +46,7 @@ from glbc.translate.firewall import projects_of
 
 log = structlog.get_logger()
 
+AWAITED_SEC: Final = 30.0  # how often what is named and not there is looked for
 HINT = {
     Denied: "give the controller's service account the permission",
     QuotaExceeded: "raise the quota, or delete what is not needed",
@@ -126,7 +128,7 @@ class Loop:
         now = self.clock.monotonic()
         due = [*self._backoff.due(now), *self._publisher.due(now)]
         due.extend(
-            at + self.config.resync_sec
+            at + self._lasts(kind)
             for kind, at in self._listed_at.items()
             if kind not in self._listing
         )
@@ -224,12 +226,18 @@ class Loop:
         """Tell whether every kind has been listed, or at least asked for, once."""
         return all(kind in self._listed_at for kind in self._kinds())
 
+    def _lasts(self, kind: str) -> float:
+        """Return for how many seconds a list of a kind is good enough."""
+        awaited = self.turn is not None and kind in self.turn.desired.awaited()
+        resync = float(self.config.resync_sec)
+        return min(resync, AWAITED_SEC) if awaited else resync
+
     def _list_again(self) -> bool:
-        """Start the lists that are due: all of them at the start and once per resync."""
+        """Start the lists that are due: at the start, once per resync, and of what is awaited."""
         now, started = self.clock.monotonic(), False
         for kind in self._kinds():
             last = self._listed_at.get(kind, float("-inf"))
-            if now - last >= self.config.resync_sec and kind not in self._listing:
+            if now - last >= self._lasts(kind) and kind not in self._listing:
                 self._listing.add(kind)
                 groups = self.inventory.owned_groups() if kind == Kind.INSTANCE_GROUP else ()
                 self.workers.start(ListJob(kind, tuple(groups)))

@@ -19,7 +19,7 @@ from glbc.translate import cluster, firewall, lower, podless, probes
 from glbc.translate.classes import class_finding, is_ours
 from glbc.translate.ingress import Reader, scheme_for
 from glbc.translate.reading import Translated
-from glbc.translate.reasons import Reason
+from glbc.translate.reasons import AWAITED, Reason
 from glbc.translate.surprises import surprises
 from glbc.translate.tls import FOREVER
 
@@ -48,6 +48,11 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     read: Mapping[str, Translated] = {}  # by Ingress: taken over by the next translation
     lowered: Mapping["Wanted", tuple[Resource, ...]] = {}  # by backend: likewise
     probed: probes.Probed = probes.Probed()  # what pods say of health checks: likewise
+
+    def awaited(self) -> frozenset[Kind]:
+        """Return the kinds of which something is named that is not there."""
+        reasons = {finding.reason for finding in self.findings}
+        return frozenset(kind for reason, kind in AWAITED.items() if reason in reasons)
 
     def credentials(self) -> frozenset[str]:
         """Return the Secrets that have to be read by name."""

@@ -4,11 +4,13 @@ The codes of findings are this module's enum; those of the planner are its own, 
 because the two never import each other (a test compares). `docs/reasons.md` is made from these rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Final
 
 import msgspec
+
+from glbc.model.keys import Kind
 
 
 class Reason(StrEnum):
@@ -61,6 +63,16 @@ class Reason(StrEnum):
     STALE_CHECK_FAILS = "StaleCheckFails"
     STATIC_ADDRESS_NOT_USABLE = "StaticAddressNotUsable"
     TOO_MANY_CERTIFICATES = "TooManyCertificates"
+
+
+AWAITED: Final[Mapping[Reason, Kind]] = {
+    # What is missing in the cloud, and of which kind: it may be made any moment, so it is looked for.
+    Reason.CERTIFICATE_NOT_FOUND: Kind.SSL_CERTIFICATE,
+    Reason.STATIC_ADDRESS_NOT_USABLE: Kind.ADDRESS,
+    Reason.SECURITY_POLICY_NOT_FOUND: Kind.SECURITY_POLICY,
+    Reason.SSL_POLICY_NOT_FOUND: Kind.SSL_POLICY,
+    Reason.FIREWALL_NOT_OPEN: Kind.FIREWALL,
+}
 
 
 class BadConfigError(Exception):
