@@ -48,3 +48,4 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     read_began: float = 0.0  # seconds, monotonic
     bodies: tuple[Body, ...] = ()  # of a ListJob
     writes: int = 0  # mutations that were sent
+    misfits: tuple[tuple[ResourceKey, CloudError], ...] = ()  # instances that cannot join a group
