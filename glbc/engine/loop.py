@@ -15,8 +15,9 @@ from glbc.config import Config
 from glbc.engine.absentees import Absentees, Turn
 from glbc.engine.backoff import Backoff
 from glbc.engine.bell import Bell
+from glbc.engine.health import Health
 from glbc.engine.inventory import Inventory
-from glbc.engine.jobs import ActionJob, ListJob, Outcome, ReadJob
+from glbc.engine.jobs import ActionJob, HealthJob, ListJob, Outcome, ReadJob
 from glbc.engine.ports import Clock, Cluster, Workers
 from glbc.engine.publisher import Publisher
 from glbc.errors import (
@@ -77,6 +78,7 @@ class Loop:
         self._translated: tuple[Snapshot, Hints, Desired] | None = None
         self._seen_complete = False
         self._absentees = Absentees(clock, config.resync_sec)
+        self._health = Health(config, clock)
 
     # One turn -----------------------------------------------------------------------------------
 
@@ -110,13 +112,15 @@ class Loop:
         due = guard.finalizers_first(guard.complete_view(safe, snapshot.complete), lacking)
         self.turn = Turn(snapshot, desired, actual, due)
         started = self._start(due)
+        self._health.look(desired, actual)
         read = self._read(snapshot, desired)
         told = self._publish(snapshot, desired, due, actual)
         return listing or started or read or told
 
     def in_flight(self) -> int:
         """Return the number of cloud jobs that have not come back."""
-        return len(self._flying) + len(self._reading) + len(self._listing)
+        busy = len(self._flying) + len(self._reading) + len(self._listing)
+        return busy + self._health.in_flight()
 
     def wake_in(self) -> float:
         """Return the seconds until something is due by itself."""
@@ -128,6 +132,7 @@ class Loop:
             if kind not in self._listing
         )
         due.extend(self._absentees.due())
+        due.extend(self._health.wake_at())
         if self.turn is not None:
             until = self.turn.desired.until
             due.append(now + max(0.0, until - self.clock.time()))
@@ -210,6 +215,9 @@ class Loop:
                 self._reading.add(key)
                 self.workers.start(ReadJob(key))
                 started = True
+        for job in self._health.jobs():
+            self.workers.start(job)
+            started = True
         return started
 
     def _kinds(self) -> tuple[str, ...]:
@@ -243,6 +251,8 @@ class Loop:
                 case ReadJob():
                     self._reading.discard(outcome.job.key)
                     self._fold_read(outcome, outcome.job.key)
+                case HealthJob():
+                    self._health.fold(outcome, outcome.job)
                 case ActionJob():
                     self._flying.pop(outcome.job.action.key, None)
                     self._fold_action(outcome, outcome.job.action)

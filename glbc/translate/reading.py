@@ -34,6 +34,13 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
     resources: tuple[Resource, ...] = ()  # the front end
     looked_at: "LookedAt"
 
+    def serving(self) -> frozenset[ResourceKey]:
+        """Return the backend services that its routes lead to."""
+        if self.balancer is None:
+            return frozenset()
+        routes = {route.backend for host in self.balancer.hosts for route in host.routes}
+        return frozenset({self.balancer.default, *routes})
+
     def still_holds(self, ingress: Ingress, snapshot: Snapshot, hints: Hints, now: float) -> bool:
         """Tell whether reading the Ingress again would find the same."""
         seen = self.looked_at
