@@ -15,10 +15,11 @@ from glbc.engine.jobs import HealthJob, Outcome, Probe
 from glbc.engine.ports import Clock
 from glbc.model.compute import BackendService
 from glbc.model.graph import Graph, Observed
-from glbc.model.health import of_groups
+from glbc.model.health import EMPTY, HEALTHY, UNKNOWN, of_groups
 from glbc.model.keys import Kind, ResourceKey
 from glbc.translate.desired import Desired
 
+SICK_SEC: Final = 30.0  # how old an answer may get that says a backend fails: does it last?
 EAGER_SEC: Final = 2.0  # how old an answer may get that a switch waits for
 BATCH: Final = 20  # reads of one job: one turn of the loop for all of them
 MINUTE: Final = 60.0
@@ -124,6 +125,11 @@ class Health:
             }
         return self._states
 
+    def asked_at(self, service: ResourceKey) -> float:
+        """Return when (monotonic) the newest answer for a backend was asked for."""
+        asked = (self._fresh(probe) for probe in self._probes.get(service, ()))
+        return max((seen.began for seen in asked if seen), default=float("-inf"))
+
     def is_awaited(self, services: Iterable[ResourceKey]) -> bool:
         """Tell whether the first answer for one of them is still to come."""
         return any(
@@ -139,10 +145,16 @@ class Health:
 
     def _due(self) -> Iterator[tuple[Probe, float]]:
         for service, probes in self._probes.items():
-            wait = EAGER_SEC if service in self._eager else self._interval
             for probe in probes:
                 seen = self._seen.get(probe)
-                yield probe, min(wait, self._interval) + seen.ended if seen else float("-inf")
+                yield probe, self._wait(service, seen) + seen.ended if seen else float("-inf")
+
+    def _wait(self, service: ResourceKey, seen: Seen) -> float:
+        """Return how old the answer may get, in seconds."""
+        if service in self._eager:
+            return min(EAGER_SEC, self._interval)
+        fails = seen.state not in {HEALTHY, UNKNOWN, EMPTY}
+        return min(SICK_SEC, self._interval) if fails else self._interval
 
 
 def _used(desired: Desired | None) -> tuple[frozenset[ResourceKey], frozenset[ResourceKey]]:

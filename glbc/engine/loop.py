@@ -20,6 +20,7 @@ from glbc.engine.inventory import Inventory
 from glbc.engine.jobs import ActionJob, HealthJob, ListJob, Outcome, ReadJob
 from glbc.engine.ports import Clock, Cluster, Workers
 from glbc.engine.publisher import Publisher
+from glbc.engine.reports import Reports
 from glbc.errors import (
     AlreadyExists,
     CloudError,
@@ -32,7 +33,7 @@ from glbc.errors import (
 )
 from glbc.model.calls import EventNote
 from glbc.model.compute import Spec
-from glbc.model.graph import Graph, Observed, Ownership
+from glbc.model.graph import Ownership
 from glbc.model.keys import Kind, ResourceKey
 from glbc.model.kinds import MANAGED, POLICIES, ROWS
 from glbc.model.views import Hints, Snapshot
@@ -79,6 +80,7 @@ class Loop:
         self._seen_complete = False
         self._absentees = Absentees(clock, config.resync_sec)
         self._health = Health(config, clock)
+        self._reports = Reports(self._health, clock)
 
     # One turn -----------------------------------------------------------------------------------
 
@@ -111,10 +113,10 @@ class Loop:
         safe = guard.not_suddenly_empty(full, self._absentees.look(self.turn, snapshot, actual))
         due = guard.finalizers_first(guard.complete_view(safe, snapshot.complete), lacking)
         self.turn = Turn(snapshot, desired, actual, due)
-        started = self._start(due)
         self._health.look(desired, actual)
+        started = self._start(due)
         read = self._read(snapshot, desired)
-        told = self._publish(snapshot, desired, due, actual)
+        told = self._publish(self.turn)
         return listing or started or read or told
 
     def in_flight(self) -> int:
@@ -133,6 +135,7 @@ class Loop:
         )
         due.extend(self._absentees.due())
         due.extend(self._health.wake_at())
+        due.extend(self._reports.due())
         if self.turn is not None:
             until = self.turn.desired.until
             due.append(now + max(0.0, until - self.clock.time()))
@@ -322,9 +325,8 @@ class Loop:
 
     # Kubernetes ---------------------------------------------------------------------------------
 
-    def _publish(
-        self, snapshot: Snapshot, desired: Desired, due: Plan, actual: Graph[Observed]
-    ) -> bool:
+    def _publish(self, turn: Turn) -> bool:
+        snapshot, desired, actual, due = turn.snapshot, turn.desired, turn.actual, turn.plan
         leaving = releases(
             snapshot,
             desired,
@@ -335,7 +337,9 @@ class Loop:
             namer=self.namer,
             config=self.config,
         )
-        current = list(writes(snapshot, desired, due, actual))
+        current = list(writes(snapshot, desired, due, actual, self._reports.of(turn)))
+        self._reports.noted(current)
+        current.extend(self._reports.events(turn))
         sent = self._publisher.tell(current, snapshot)
         self._publisher.forget({note for note in current if isinstance(note, EventNote)})
         return self._publisher.tell(leaving, snapshot) or sent

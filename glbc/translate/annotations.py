@@ -36,6 +36,10 @@ HTTPS_FORWARDING_RULE: Final = "ingress.kubernetes.io/https-forwarding-rule"
 HTTPS_TARGET_PROXY: Final = "ingress.kubernetes.io/https-target-proxy"
 REDIRECT_URL_MAP: Final = "ingress.kubernetes.io/redirect-url-map"
 SSL_CERT: Final = "ingress.kubernetes.io/ssl-cert"
+MANAGED_ADDRESS: Final = "ingress.kubernetes.io/static-ip"  # only while we have reserved one
+BACKENDS: Final = "ingress.kubernetes.io/backends"  # JSON: backend service -> health
+# Ours: a JSON list of conditions, in the shape of metav1.Condition.
+CONDITIONS: Final = "glbc.gcp.kubernetes.io/conditions"
 WRITTEN: Final[tuple[str, ...]] = (
     URL_MAP,
     FORWARDING_RULE,
@@ -44,6 +48,9 @@ WRITTEN: Final[tuple[str, ...]] = (
     HTTPS_TARGET_PROXY,
     REDIRECT_URL_MAP,
     SSL_CERT,
+    MANAGED_ADDRESS,
+    BACKENDS,
+    CONDITIONS,
 )
 
 # Go's strconv.ParseBool, which upstream uses.
