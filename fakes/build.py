@@ -73,8 +73,13 @@ def ingress(
     }
 
 
-def service(name: str, *ports: str, kind: str = "NodePort") -> Manifest:
-    """Return a Service; each port is `[name=]port[->nodePort]`, `80->30080` or `http=80->30080`."""
+def service(
+    name: str, *ports: str, kind: str = "NodePort", target: int | str | None = None
+) -> Manifest:
+    """Return a Service; each port is `[name=]port[->nodePort]`, `80->30080` or `http=80->30080`.
+
+    `target` is the targetPort of them all; as the port itself when not told.
+    """
     listed = []
     for text in ports:
         label, _, rest = text.rpartition("=")
@@ -84,6 +89,7 @@ def service(name: str, *ports: str, kind: str = "NodePort") -> Manifest:
                 **({"name": label} if label else {}),
                 "port": int(port),
                 **({"nodePort": int(node_port)} if node_port else {}),
+                **({"targetPort": target} if target is not None else {}),
             }
         )
     return {
@@ -95,6 +101,36 @@ def service(name: str, *ports: str, kind: str = "NodePort") -> Manifest:
             "selector": {"app": name.rpartition("/")[2]},
             "ports": listed,
         },
+    }
+
+
+def container(name: str, *ports: str, readiness: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return a container that declares ports, each `[name=]port`, and has a readinessProbe."""
+    listed = []
+    for text in ports:
+        label, _, port = text.rpartition("=")
+        listed.append({**({"name": label} if label else {}), "containerPort": int(port)})
+    return {
+        "name": name,
+        "image": "example.com/app:1",
+        **({"ports": listed} if listed else {}),
+        **({"readinessProbe": dict(readiness)} if readiness is not None else {}),
+    }
+
+
+def http_get(path: str = "/", port: int | str = 8080, **more: Any) -> dict[str, Any]:
+    """Return a readiness probe over HTTP; `more` is of the httpGet itself."""
+    return {"httpGet": {"path": path, "port": port, **more}}
+
+
+def pod(name: str, *containers: Mapping[str, Any], app: str = "web", created: str = "") -> Manifest:
+    """Return a Pod that the Service `app` of its namespace selects."""
+    when = {"creationTimestamp": created} if created else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": _meta(name, labels={"app": app}, **when),
+        "spec": {"containers": [dict(one) for one in containers]},
     }
 
 
@@ -111,11 +147,39 @@ def node(
     }
 
 
-def ingress_class(name: str, controller: str = "ingress.gcp.kubernetes.io/glbc") -> Manifest:
-    """Return an IngressClass."""
+def ingress_class(
+    name: str,
+    controller: str = "ingress.gcp.kubernetes.io/glbc",
+    *,
+    default: bool = False,
+    parameters: str = "",
+) -> Manifest:
+    """Return an IngressClass.
+
+    Args:
+        name: its own.
+        controller: spec.controller.
+        default: is it the cluster's default class?
+        parameters: name of the IngressParameters object.
+    """
+    spec: dict[str, Any] = {"controller": controller}
+    if parameters:
+        group = "glbc.gcp.kubernetes.io"
+        spec["parameters"] = {"apiGroup": group, "kind": "IngressParameters", "name": parameters}
+    marked = {"ingressclass.kubernetes.io/is-default-class": "true"}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "IngressClass",
+        "metadata": _meta(name, **({"annotations": marked} if default else {})),
+        "spec": spec,
+    }
+
+
+def ingress_parameters(name: str, **spec: Any) -> Manifest:
+    """Return an IngressParameters object; its CRD is deploy/crds/ingressparameters.yaml."""
+    return {
+        "apiVersion": "glbc.gcp.kubernetes.io/v1",
+        "kind": "IngressParameters",
         "metadata": _meta(name),
-        "spec": {"controller": controller},
+        "spec": spec,
     }

@@ -20,6 +20,12 @@ EXIT_OK: Final = 0
 EXIT_ERROR: Final = 1
 EXIT_CHANGES: Final = 2  # `plan` found something to do; nothing else ends so
 EXIT_CONFIG: Final = 78  # sysexits.h: EX_CONFIG
+PATHS: Final = {
+    # option -> setting, where the names differ
+    "endpoint": "cloud.endpoint",
+    "anonymous": "cloud.anonymous",
+    "kubeconfig": "kube.kubeconfig",
+}
 EXIT_INTERRUPTED: Final = 130  # as a shell reports SIGINT
 
 # typer exports this one usage error; its base is the base of all of them.
@@ -169,10 +175,28 @@ ClusterUid = Annotated[
         show_default=False,
     ),
 ]
+IngressClassName = Annotated[
+    str | None,
+    typer.Option(
+        "--ingress-class",
+        help="Value of kubernetes.io/ingress.class that is ours beside gce.",
+        metavar="NAME",
+        show_default=False,
+    ),
+]
+DefaultBackend = Annotated[
+    str | None,
+    typer.Option(
+        "--default-backend-service",
+        help='Service for what no rule matches; "" for none. [default: kube-system/default-http-backend]',
+        metavar="NAMESPACE/NAME",
+        show_default=False,
+    ),
+]
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0913 (each option is a parameter)
     *,
     config: ConfigPath = None,
     project: Project = None,
@@ -180,9 +204,20 @@ def run(
     anonymous: Anonymous = None,
     kubeconfig: Kubeconfig = None,
     cluster_uid: ClusterUid = None,
+    ingress_class: IngressClassName = None,
+    default_backend_service: DefaultBackend = None,
 ) -> int:
     """Run the controller until it is told to stop."""
-    settings = _settings(config, project, endpoint, anonymous, kubeconfig, cluster_uid)
+    settings = _settings(
+        config,
+        project=project,
+        endpoint=endpoint,
+        anonymous=anonymous,
+        kubeconfig=kubeconfig,
+        cluster_uid=cluster_uid,
+        ingress_class=ingress_class,
+        default_backend_service=default_backend_service,
+    )
     from glbc.commands import run as command  # noqa: PLC0415 (a verb loads what it needs)
 
     return command.main(settings)
@@ -197,10 +232,21 @@ def plan(  # noqa: PLR0913 (each option is a parameter)
     anonymous: Anonymous = None,
     kubeconfig: Kubeconfig = None,
     cluster_uid: ClusterUid = None,
+    ingress_class: IngressClassName = None,
+    default_backend_service: DefaultBackend = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="Form.")] = Output.TEXT,
 ) -> int:
     """Print what `run` would do: exit code 0 for nothing, 2 for changes, 1 for an error."""
-    settings = _settings(config, project, endpoint, anonymous, kubeconfig, cluster_uid)
+    settings = _settings(
+        config,
+        project=project,
+        endpoint=endpoint,
+        anonymous=anonymous,
+        kubeconfig=kubeconfig,
+        cluster_uid=cluster_uid,
+        ingress_class=ingress_class,
+        default_backend_service=default_backend_service,
+    )
     from glbc.commands import plan as command  # noqa: PLC0415 (a verb loads what it needs)
 
     as_json = output is Output.JSON
@@ -219,30 +265,29 @@ def explain(  # noqa: PLR0913 (each option is a parameter)
     anonymous: Anonymous = None,
     kubeconfig: Kubeconfig = None,
     cluster_uid: ClusterUid = None,
+    ingress_class: IngressClassName = None,
+    default_backend_service: DefaultBackend = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="Form.")] = Output.TEXT,
 ) -> int:
     """Print each resource of an Ingress: whose each field is, and what is in the way."""
-    settings = _settings(config, project, endpoint, anonymous, kubeconfig, cluster_uid)
+    settings = _settings(
+        config,
+        project=project,
+        endpoint=endpoint,
+        anonymous=anonymous,
+        kubeconfig=kubeconfig,
+        cluster_uid=cluster_uid,
+        ingress_class=ingress_class,
+        default_backend_service=default_backend_service,
+    )
     from glbc.commands import explain as command  # noqa: PLC0415 (a verb loads what it needs)
 
     return command.main(settings, ingress, sys.stdout, for_programs=output is Output.JSON)
 
 
-def _settings(
-    path: Path | None,
-    project: str | None,
-    endpoint: str | None,
-    anonymous: bool | None,
-    kubeconfig: str | None,
-    cluster_uid: str | None,
-) -> Config:
-    overrides = {
-        "project": project,
-        "cloud.endpoint": endpoint,
-        "cloud.anonymous": anonymous,
-        "kube.kubeconfig": kubeconfig,
-        "cluster_uid": cluster_uid,
-    }
+def _settings(path: Path | None, **given: Any) -> Config:
+    """Read the configuration; an option is the setting of its name, or the one that `PATHS` tells."""
+    overrides = {PATHS.get(name, name): value for name, value in given.items()}
     return load_config(str(path) if path else None, overrides)
 
 

@@ -42,7 +42,10 @@ Uid = Annotated[
 ]
 ServiceKey = Annotated[
     str,
-    Meta(pattern=r"^[a-z0-9][-a-z0-9]*/[a-z0-9][-a-z0-9]*\Z", description="give namespace/name"),
+    Meta(
+        pattern=r"^([a-z0-9][-a-z0-9]*/[a-z0-9][-a-z0-9]*)?\Z",
+        description='give namespace/name, or "" for none',
+    ),
 ]
 RequestPath = Annotated[
     str, Meta(pattern=r"^/\S*\Z", description="give a path that begins with a slash")
@@ -61,6 +64,7 @@ Tags = Annotated[
 ]
 Text = Annotated[str, Meta(description="give text")]
 Flag = Annotated[bool, Meta(description="give true or false")]
+Count = Annotated[int, Meta(ge=0, description="give a whole number, 0 for no limit")]
 Workers = Annotated[int, Meta(ge=1, le=256, description="give a whole number from 1 to 256")]
 WaitSec = Annotated[int, Meta(ge=1, le=86400, description="give seconds from 1 to 86400")]
 CallSec = Annotated[int, Meta(ge=1, le=3600, description="give seconds from 1 to 3600")]
@@ -101,6 +105,17 @@ class KubeConfig(Section, frozen=True):
     # of the kubeconfig file; empty: its current one
 
 
+class LimitsConfig(Section, frozen=True):
+    """Limits of the cloud that its documentation does not establish; met before anything is sent."""
+
+    hosts: Count = 0
+    # of one URL map; 0: no limit
+    path_rules: Count = 0
+    # of one URL map; a Prefix path is two; 0: no limit
+    path_rules_of_host: Count = 0
+    # of one path matcher; a Prefix path is two; 0: no limit
+
+
 class Config(Section, frozen=True):
     """Everything that may be set."""
 
@@ -110,17 +125,21 @@ class Config(Section, frozen=True):
     # of the nodes; in another project for a shared VPC; used by the firewall rule
     cloud: CloudConfig = CloudConfig()
     kube: KubeConfig = KubeConfig()
+    limits: LimitsConfig = LimitsConfig()
 
     cluster_uid: Uid = ""
     # suffix of names; empty: found as ingress-gce does, in ConfigMap kube-system/ingress-uid
     provider_uid: Uid = ""
     # suffix of the firewall rule's name; empty: from the same ConfigMap, else the cluster uid
     default_backend_service: ServiceKey = "kube-system/default-http-backend"
-    # namespace/name; serves what no rule matches
+    # namespace/name; serves what no rule matches, where the Ingress names nobody; "": there is none, and an
+    # Ingress whose rules do not match everything must name its own
     default_backend_service_port: Text = "http"
     # of that Service, by name or number
     ingress_class: Text = ""
     # value of kubernetes.io/ingress.class that is ours in addition to ingress-gce's own; empty: none
+    ingress_class_gce: Flag = True
+    # is the value `gce` ours? false leaves it to another controller, and takes away what served it here
     health_check_path: RequestPath = "/"
     # of a backend without a readiness probe or BackendConfig
     default_backend_health_check_path: RequestPath = "/healthz"

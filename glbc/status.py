@@ -14,7 +14,7 @@ from glbc.model.compute import ForwardingRule, TargetHttpsProxy
 from glbc.model.finding import Finding, ObjectRef, Severity
 from glbc.model.graph import Graph, Observed, Ownership
 from glbc.model.keys import Kind, ResourceKey
-from glbc.model.views import Ingress, Snapshot
+from glbc.model.views import Ingress, Node, Service, Snapshot
 from glbc.naming import FINALIZER_V1, FINALIZER_V2, Namer, is_valid_name, scheme_of
 from glbc.plan.planner import Action, Blocked, Op, Plan, Reason
 from glbc.translate import annotations
@@ -265,12 +265,13 @@ def _blocked_note(blocked: Blocked, owner: ObjectRef, snapshot: Snapshot) -> Ite
 def _event(
     owner: ObjectRef, kind: str, reason: str, message: str, snapshot: Snapshot
 ) -> Iterator[EventNote]:
-    if owner.kind == "Ingress":
-        ingress = snapshot.ingresses.get(f"{owner.namespace}/{owner.name}")
-        uid = ingress.metadata.uid if ingress else ""
-    else:
-        node = snapshot.nodes.get(owner.name)
-        uid = node.metadata.uid if node else ""
+    views: Mapping[str, Mapping[str, Ingress | Service | Node]] = {
+        "Ingress": snapshot.ingresses,
+        "Service": snapshot.services,
+        "Node": snapshot.nodes,
+    }
+    found = views.get(owner.kind, {}).get(f"{owner.namespace}/{owner.name}".removeprefix("/"))
+    uid = found.metadata.uid if found else ""
     if uid:
         yield EventNote(
             object=owner, uid=uid, type=kind, reason=reason, message=message[:MAX_MESSAGE]

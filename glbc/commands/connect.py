@@ -9,8 +9,8 @@ from glbc.kube.client import Api, connect
 from glbc.kube.cluster import KubeCluster, read_identity
 from glbc.kube.note import read_note
 from glbc.model.keys import Kind
+from glbc.model.views import VIEWS
 from glbc.naming import Namer
-from glbc.plan.guard import NEEDED_VIEWS
 
 SYNC_SEC = 60.0  # how long the first view of the cluster may take
 
@@ -61,7 +61,7 @@ class Connection:
         self.cluster.start()
         if not self.cluster.wait_synced(SYNC_SEC):
             seen = self.cluster.snapshot().complete
-            missing = ", ".join(sorted(NEEDED_VIEWS - seen))
+            missing = ", ".join(sorted(VIEWS.keys() - seen))
             raise ClusterError(
                 f"{self.api.host}: {missing} could not be listed within {SYNC_SEC:.0f} s: "
                 "check the API server and glbc's permissions"

@@ -3,10 +3,14 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from glbc.model.compute import (
     Address,
     BackendService,
     ForwardingRule,
+    HealthCheck,
+    HttpCheck,
     SslCertificate,
     TargetHttpProxy,
     TargetHttpsProxy,
@@ -45,6 +49,7 @@ def hints_of(
         "rules": {},
         "protected": {},
         "proxy_policies": {},
+        "protocols": _protocols(nodes),
     }
     certificates: set[str] = set()
     modes: set[Any] = set()
@@ -72,6 +77,7 @@ def hints_of(
     known = {mode for mode in modes if isinstance(mode, str)}
     return Hints(
         **facts,
+        checks=_checks(nodes),
         certificates=frozenset(certificates),
         listeners=frozenset(listeners),
         unlisted=frozenset(unlisted),
@@ -83,3 +89,23 @@ def hints_of(
 
 def _target(key: ResourceKey, ref: Any) -> dict[ResourceKey, ResourceKey]:
     return {key: ref.to} if isinstance(ref, Ref) else {}
+
+
+def _protocols(nodes: Iterable[Observed]) -> dict[ResourceKey, str]:
+    """Return what each backend service speaks; of one that nobody could list, what its check does.
+
+    They are called the same, and speak the same unless somebody says otherwise.
+    """
+    spoken: dict[ResourceKey, str] = {}
+    checked: dict[ResourceKey, str] = {}
+    for node in nodes:
+        match node.spec:
+            case BackendService(protocol=str() as protocol):
+                spoken[node.key] = protocol
+            case HealthCheck(type=str() as protocol):
+                checked[msgspec.structs.replace(node.key, kind=Kind.BACKEND_SERVICE)] = protocol
+    return {**checked, **spoken}
+
+
+def _checks(nodes: Iterable[Observed]) -> dict[str, HttpCheck]:
+    return {n.key.name: n.spec.asks for n in nodes if isinstance(n.spec, HealthCheck)}

@@ -349,7 +349,7 @@ def _same(old: Hints, new: Hints, before: Desired, now: float) -> bool:
     """Tell whether two hints are alike in all that the last translation looked at."""
     return (
         (old.balancing, old.instance_tags) == (new.balancing, new.instance_tags)
-        and old.refused == new.refused
+        and (old.refused, old.checks) == (new.refused, new.checks)
         and all(one.hints_hold(new, now) for one in before.read.values())
         and all(old.url_maps.get(key) == new.url_maps.get(key) for key in before.consulted)
     )

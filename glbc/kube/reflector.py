@@ -39,6 +39,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     field_selector: str = ""
     optional: bool = False  # a custom kind that may not be installed: 404 means there are none
     every_version: bool = False  # we patch it guarded by its version: tell also of unseen changes
+    matters: Callable[[Any], bool] = lambda _: (
+        True
+    )  # is a change from or to this view worth telling?
 
     @property
     def thread_name(self) -> str:
@@ -349,6 +352,8 @@ class Reflector:
             if new is None:
                 self._unreadable |= unreadable
                 return
+            if new == old:  # a change of what the view leaves out: who holds it needs no other
+                return
             self._views[key] = new
             self._shared = None
         if self._differs(old, new):
@@ -356,14 +361,16 @@ class Reflector:
 
     def _drop(self, key: str) -> None:
         with self._lock:
-            gone = self._views.pop(key, None) is not None
-            gone = self._unreadable.pop(key, None) is not None or gone
+            old = self._views.pop(key, None)
+            unread = self._unreadable.pop(key, None) is not None
             self._shared = None
-        if gone:
+        if unread or self._differs(old, None):
             self._on_change({(self.row.kind, key)})
 
     def _differs(self, old: View | None, new: View | None) -> bool:
         """Say whether a change is worth telling; a node's heartbeat, for one, is not."""
+        if not any(view is not None and self.row.matters(view) for view in (old, new)):
+            return False
         if old is None or new is None or self.row.every_version:
             return old != new
         return _versionless(old) != _versionless(new)
@@ -374,6 +381,8 @@ class Reflector:
 
 
 def _versionless(view: Any) -> View:
+    if not hasattr(view.metadata, "resource_version"):
+        return view  # type: ignore[no-any-return]
     meta = msgspec.structs.replace(view.metadata, resource_version="")
     replaced: View = msgspec.structs.replace(view, metadata=meta)
     return replaced

@@ -12,7 +12,16 @@ from typing import Any, Final
 from glbc.kube.client import Api
 from glbc.kube.reflector import Key, OnChange, Reflector, Row, Timing
 from glbc.model.configs import BackendConfig, FrontendConfig
-from glbc.model.views import Ingress, IngressClass, Node, Secret, Service, Snapshot
+from glbc.model.views import (
+    Ingress,
+    IngressClass,
+    IngressParameters,
+    Node,
+    Pod,
+    Secret,
+    Service,
+    Snapshot,
+)
 
 _NETWORKING: Final = "/apis/networking.k8s.io/v1"
 # fmt: off
@@ -25,6 +34,8 @@ KINDS: Final = (
     Row(kind="Secret", path="/api/v1/secrets", view=Secret, field="secrets", field_selector="type=kubernetes.io/tls"),
     Row(kind="FrontendConfig", path="/apis/networking.gke.io/v1beta1/frontendconfigs", view=FrontendConfig, field="frontend_configs", optional=True),
     Row(kind="BackendConfig", path="/apis/cloud.google.com/v1/backendconfigs", view=BackendConfig, field="backend_configs", optional=True),
+    Row(kind="IngressParameters", path="/apis/glbc.gcp.kubernetes.io/v1/ingressparameters", view=IngressParameters, field="ingress_parameters", optional=True),
+    Row(kind="Pod", path="/api/v1/pods", view=Pod, field="pods", matters=lambda pod: pod.asks_http),
 )
 # fmt: on
 

@@ -41,6 +41,12 @@ class HealthCheck(Spec, frozen=True, rename="camel", kw_only=True):
     https_health_check: HttpCheck | UnsetType = UNSET
     http2_health_check: HttpCheck | UnsetType = UNSET
 
+    @property
+    def asks(self) -> HttpCheck:
+        """How it asks, whichever block says so: the API gives the one of its type."""
+        blocks = (self.http_health_check, self.https_health_check, self.http2_health_check)
+        return next((block for block in blocks if block is not UNSET), HttpCheck())
+
 
 class NamedPort(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """A port of an instance group that backend services call by name."""
@@ -181,7 +187,7 @@ class PathMatcher(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
     name: str
     default_service: Ref | UnsetType = UNSET
-    path_rules: tuple[PathRule, ...] | UnsetType = UNSET
+    path_rules: tuple[PathRule, ...] = ()  # none when left out, as the API leaves out none
 
 
 class UrlRedirect(msgspec.Struct, frozen=True, rename="camel", kw_only=True):

@@ -29,6 +29,23 @@ class FrontendNames(msgspec.Struct, frozen=True, kw_only=True):
         return self.http_rule
 
 
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """How the health of a backend is asked for: what a new health check is made with."""
+
+    path: str = "/"  # starts with "/"
+    host: str = ""  # Host header; "" is the address of the backend
+    check_interval_sec: int = 60  # seconds, 1–300
+    timeout_sec: int = 60  # seconds, 1–300, at most the interval
+    healthy_threshold: int = 1  # answers in a row, 1–10
+    unhealthy_threshold: int = 10  # answers in a row, 1–10
+    description: str = "Default kubernetes L7 Loadbalancing health check."
+    origin: tuple[tuple[str, str], ...] = ()  # field -> the object and field that say so
+
+    def origin_of(self, field: str) -> str:
+        """Return the object and field that a value comes from; "" for our own default."""
+        return dict(self.origin).get(field, "")
+
+
 class Backend(msgspec.Struct, frozen=True, kw_only=True):
     """One Service port that gets traffic through instance groups."""
 
@@ -37,7 +54,9 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     port_number: int  # … or this; part of upstream's description, never compared
     node_port: int  # TCP port 1–65535
     protocol: str  # HTTP | HTTPS | HTTP2
-    check_path: str  # path of the health check, starts with "/"
+    protocol_asked: bool = True  # False: only a hint; what is live already keeps its protocol
+    protocol_origin: str = ""  # the field of the Service that says it; "": the default
+    check: Check = Check()  # what is known without looking at its pods
     origin: str  # the object and field that asked for it first
     asked: Asked | None = None  # what a BackendConfig says of it
 

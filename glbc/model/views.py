@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from glbc.model.compute import UrlMap
+from glbc.model.compute import HttpCheck, UrlMap
 from glbc.model.configs import BackendConfig, Credential, FrontendConfig
 from glbc.model.finding import ObjectRef
 from glbc.model.keys import ResourceKey
@@ -125,6 +125,8 @@ class ServicePort(View, frozen=True):
     name: str = ""
     node_port: int = 0
     protocol: str = "TCP"
+    app_protocol: str | None = None  # a hint: `http`, `https`, `kubernetes.io/h2c`, …
+    target_port: int | str = 0  # of the pods, by number or by name; 0 or "": as `port`
 
 
 class ServiceSpec(View, frozen=True):
@@ -132,6 +134,8 @@ class ServiceSpec(View, frozen=True):
 
     type: str = "ClusterIP"
     ports: tuple[ServicePort, ...] | None = None
+    cluster_ip: str | None = msgspec.field(name="clusterIP", default=None)  # `None`: headless
+    selector: dict[str, str] | None = None
 
 
 class Service(View, frozen=True):
@@ -139,6 +143,74 @@ class Service(View, frozen=True):
 
     metadata: Meta
     spec: ServiceSpec = ServiceSpec()
+
+
+class PodMeta(View, frozen=True):
+    """metadata of a Pod: no version and no annotations, so that thousands are small and still."""
+
+    name: str
+    namespace: str = ""
+    creation_timestamp: str | None = None
+    labels: dict[str, str] | None = None
+
+
+class HttpHeader(View, frozen=True):
+    """httpGet.httpHeaders[]."""
+
+    name: str
+    value: str = ""
+
+
+class HttpGet(View, frozen=True):
+    """readinessProbe.httpGet; defaults are the API server's."""
+
+    port: int | str
+    path: str = "/"
+    host: str = ""
+    scheme: str = "HTTP"
+    http_headers: tuple[HttpHeader, ...] | None = None
+
+
+class Probe(View, frozen=True):
+    """containers[].readinessProbe; defaults are the API server's."""
+
+    http_get: HttpGet | None = None  # None: another kind of probe
+    period_seconds: int = 10
+    timeout_seconds: int = 1
+
+
+class ContainerPort(View, frozen=True):
+    """containers[].ports[]."""
+
+    container_port: int
+    name: str = ""
+
+
+class Container(View, frozen=True):
+    """containers[]."""
+
+    name: str = ""
+    ports: tuple[ContainerPort, ...] | None = None
+    readiness_probe: Probe | None = None
+
+
+class PodSpec(View, frozen=True):
+    """Pod spec."""
+
+    containers: tuple[Container, ...] | None = None
+
+
+class Pod(View, frozen=True):
+    """core/v1 Pod: who it is and how its readiness is asked for, nothing of its status."""
+
+    metadata: PodMeta
+    spec: PodSpec = PodSpec()
+
+    @property
+    def asks_http(self) -> bool:
+        """Tell whether a container's readiness is asked for over HTTP; only then a pod matters."""
+        probes = (container.readiness_probe for container in self.spec.containers or ())
+        return any(probe and probe.http_get for probe in probes)
 
 
 class SecretData(View, frozen=True):
@@ -189,10 +261,19 @@ class Node(View, frozen=True):
     status: NodeStatus = NodeStatus()
 
 
+class ParametersRef(View, frozen=True):
+    """IngressClass spec.parameters."""
+
+    api_group: str | None = None
+    kind: str = ""
+    name: str = ""
+
+
 class IngressClassSpec(View, frozen=True):
     """IngressClass spec."""
 
     controller: str = ""
+    parameters: ParametersRef | None = None
 
 
 class IngressClass(View, frozen=True):
@@ -200,6 +281,26 @@ class IngressClass(View, frozen=True):
 
     metadata: Meta
     spec: IngressClassSpec = IngressClassSpec()
+
+
+class RequiredPolicy(View, frozen=True):
+    """IngressParameters spec.securityPolicy."""
+
+    required: bool = False
+
+
+class IngressParametersSpec(View, frozen=True):
+    """IngressParameters spec."""
+
+    security_policy: RequiredPolicy | None = None
+    https_redirect: str = ""  # tls | explicit; "": the configuration decides
+
+
+class IngressParameters(View, frozen=True):
+    """glbc.gcp.kubernetes.io/v1 IngressParameters; cluster-wide."""
+
+    metadata: Meta
+    spec: IngressParametersSpec | None = None
 
 
 VIEWS: Final[dict[str, type[View]]] = {
@@ -210,6 +311,8 @@ VIEWS: Final[dict[str, type[View]]] = {
     "Secret": Secret,
     "FrontendConfig": FrontendConfig,
     "BackendConfig": BackendConfig,
+    "IngressParameters": IngressParameters,
+    "Pod": Pod,
 }
 
 
@@ -239,6 +342,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     frontend_configs: Mapping[str, FrontendConfig] = {}
     backend_configs: Mapping[str, BackendConfig] = {}
     credentials: Mapping[str, Credential | None] = {}  # read by name; None: there is no such Secret
+    ingress_parameters: Mapping[str, IngressParameters] = {}
+    pods: Mapping[str, Pod] = {}
     complete: frozenset[str] = frozenset()  # kinds whose list is done and whose watch is alive
 
 
@@ -254,8 +359,10 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     protected: Mapping[ResourceKey, ResourceKey] = {}  # backend service -> its security policy
     addresses: Mapping[str, str] = {}  # global address -> its IP
     rules: Mapping[ResourceKey, str] = {}  # forwarding rule -> its IP
+    checks: Mapping[str, HttpCheck] = {}  # name of a health check -> what it asks
     listeners: frozenset[tuple[str, str, ResourceKey]] = frozenset()  # IP, ports, who has them
     unlisted: frozenset[str] = frozenset()  # kinds that nobody could list so far
     balancing: str = ""  # the mode that live backends of our groups have; "" when there are none
     refused: frozenset[ResourceKey] = frozenset()  # resources whose CREATE is parked
     instance_tags: Mapping[str, tuple[str, ...]] = {}  # instance name -> its network tags
+    protocols: Mapping[ResourceKey, str] = {}  # our backend services -> what each speaks now

@@ -1,6 +1,6 @@
 """Policies that hold actions back, and say so. They judge losses; they never add an action."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -18,17 +18,43 @@ NEEDED_VIEWS: Final = frozenset(
 )
 """The kinds that can want something of the cloud: any of them unseen may hide a want."""
 
+MADE_FROM: Final[Mapping[str, frozenset[str]]] = {Kind.HEALTH_CHECK: frozenset({"Pod"})}
+"""Kinds that only say what a resource is made with: a value sent at creation is never mended later,
+so nothing is made from a view that is not whole. They want nothing, so no delete waits for them."""
+
 
 def complete_view(plan: Plan, complete: Collection[str]) -> Plan:
     """Hold back every loss while a kind is not completely seen: absence of knowledge is no absence.
 
-    Deletes wait; an update ships what it adds and keeps what it would remove.
+    Deletes wait; an update ships what it adds and keeps what it would remove. A CREATE waits for
+    the views that its values come from (`MADE_FROM`), and what needs it waits with it.
     """
-    unseen = sorted(NEEDED_VIEWS - set(complete))
+    seen = frozenset(complete)
+    plan = _made_from_whole_views(plan, seen)
+    unseen = sorted(NEEDED_VIEWS - seen)
     if not unseen:
         return plan
     why = f"not all of {', '.join(unseen)} can be seen"
     return _losing_nothing(plan, Reason.VIEW_INCOMPLETE, why, "it waits for a complete view")
+
+
+def _made_from_whole_views(plan: Plan, seen: frozenset[str]) -> Plan:
+    held = [
+        _held(
+            action,
+            Reason.VIEW_INCOMPLETE,
+            f"not all of {', '.join(unseen)} can be seen",
+            "what it is made with is said there: it waits for a complete view",
+        )
+        for action in plan.actions
+        if action.op is Op.CREATE
+        and (unseen := sorted(MADE_FROM.get(action.key.kind, seen) - seen))
+    ]
+    if not held:
+        return plan
+    late = {blocked.key for blocked in held}
+    rest = tuple(action for action in plan.actions if action.key not in late)
+    return _without_stuck(Plan(rest, (*plan.blocked, *held)))
 
 
 def not_suddenly_empty(plan: Plan, vanished: Collection[str]) -> Plan:

@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from glbc.config import Config
 from glbc.model.finding import Finding, ObjectRef, Severity
-from glbc.model.loadbalancer import Backend
+from glbc.model.loadbalancer import Backend, Check
 from glbc.model.view import Meta
 from glbc.model.views import Hints, IngressBackend, Service, ServicePort, ServicePortRef, Snapshot
 from glbc.translate import annotations
@@ -15,6 +15,7 @@ from glbc.translate.backendconfig import asked_of
 from glbc.translate.reasons import BadConfigError, Reason
 
 WITH_NODE_PORTS: Final = frozenset({"NodePort", "LoadBalancer"})
+HEADLESS: Final = "None"  # spec.clusterIP
 
 
 class World(msgspec.Struct, frozen=True):
@@ -64,7 +65,46 @@ def resolve_service(
             f"service {where} does not exist",
             "create it, or name another one",
         )
-    chosen = _port(found, port)
+    chosen = _chosen(found, port, user, field)
+    if isinstance(chosen, Finding):
+        return chosen
+    try:
+        asked = asked_of(found.metadata, chosen, world.snapshot, world.hints, config.project)
+    except BadConfigError as bad:
+        return Finding(user, bad.reason, field, str(bad), bad.hint)
+    has_policy = asked is not None and asked.service.security_policy is not UNSET
+    if not has_policy and (world.protected or requires_policy(found.metadata)):
+        return Finding(
+            user,
+            Reason.SECURITY_POLICY_REQUIRED,
+            field,
+            f"a Cloud Armor policy is required for service {where}, and none is named",
+            "name one in spec.securityPolicy of its BackendConfig",
+        )
+    is_default = where == config.default_backend_service
+    path_setting = "default_backend_health_check_path" if is_default else "health_check_path"
+    return Backend(
+        service=service,
+        port_name=port.name,
+        port_number=0 if port.name else port.number,
+        node_port=chosen.node_port,
+        protocol="HTTP",
+        check=Check(
+            path=getattr(config, path_setting), origin=(("path", f"config {path_setting}"),)
+        ),
+        origin=f"{user} {field}",
+        asked=asked,
+    )
+
+
+def _chosen(
+    found: Service, port: ServicePortRef, user: ObjectRef, field: str
+) -> ServicePort | Finding:
+    """Return the port that is meant; a Finding where it cannot be served."""
+    where = f"{found.metadata.namespace}/{found.metadata.name}"
+    if refused := _refused(found, user, field):
+        return refused
+    chosen = port_of(found, port)
     if chosen is None:
         wanted = port.name or port.number
         have = ", ".join(f"{p.name or '-'}:{p.port}" for p in found.spec.ports or ())
@@ -83,32 +123,7 @@ def resolve_service(
             f"service {where} of type {found.spec.type} has no node port for {chosen.port}",
             "set the Service's type to NodePort",
         )
-    try:
-        asked = asked_of(found.metadata, chosen, world.snapshot, world.hints, config.project)
-    except BadConfigError as bad:
-        return Finding(user, bad.reason, field, str(bad), bad.hint)
-    has_policy = asked is not None and asked.service.security_policy is not UNSET
-    if not has_policy and (world.protected or requires_policy(found.metadata)):
-        return Finding(
-            user,
-            Reason.SECURITY_POLICY_REQUIRED,
-            field,
-            f"a Cloud Armor policy is required for service {where}, and none is named",
-            "name one in spec.securityPolicy of its BackendConfig",
-        )
-    is_default = where == config.default_backend_service
-    return Backend(
-        service=service,
-        port_name=port.name,
-        port_number=0 if port.name else port.number,
-        node_port=chosen.node_port,
-        protocol="HTTP",
-        check_path=config.default_backend_health_check_path
-        if is_default
-        else config.health_check_path,
-        origin=f"{user} {field}",
-        asked=asked,
-    )
+    return chosen
 
 
 def requires_policy(meta: Meta) -> bool:
@@ -116,7 +131,29 @@ def requires_policy(meta: Meta) -> bool:
     return annotations.flag(meta, annotations.REQUIRE_SECURITY_POLICY, default=False)
 
 
-def _port(service: Service, wanted: ServicePortRef) -> ServicePort | None:
+def _refused(service: Service, user: ObjectRef, field: str) -> Finding | None:
+    """Return why no port of the Service can ever be served, or None."""
+    where = f"service {service.metadata.namespace}/{service.metadata.name}"
+    if service.spec.type == "ExternalName":
+        return Finding(
+            user,
+            Reason.EXTERNAL_NAME_SERVICE,
+            field,
+            f"{where} is of type ExternalName, which has no node port",
+            "name a Service of type NodePort",
+        )
+    if service.spec.cluster_ip == HEADLESS:
+        return Finding(
+            user,
+            Reason.HEADLESS_SERVICE,
+            field,
+            f"{where} is headless, so it has no node port",
+            "make another Service of type NodePort for the same pods",
+        )
+    return None
+
+
+def port_of(service: Service, wanted: ServicePortRef) -> ServicePort | None:
     """Return the port by name if the reference has one, else the first with that number."""
     for port in service.spec.ports or ():
         if (port.name == wanted.name) if wanted.name else (port.port == wanted.number):

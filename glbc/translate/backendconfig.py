@@ -125,12 +125,11 @@ def _named(meta: Meta) -> _Named | None:
     Raises:
         BadConfigError: it is not the JSON that it has to be, or it names nothing.
     """
-    have = meta.annotations or {}
-    key = next((key for key in annotations.BACKEND_CONFIGS if key in have), None)
-    if key is None:
+    key = annotations.first(meta, annotations.BACKEND_CONFIG, annotations.BETA_BACKEND_CONFIG)
+    if not key:
         return None
     try:
-        named = msgspec.json.decode(have[key], type=_Named)
+        named = msgspec.json.decode(annotations.text(meta, key), type=_Named)
     except msgspec.MsgspecError:
         named = _Named()
     if not named.default and not any(named.ports.values()):

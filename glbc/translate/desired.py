@@ -15,7 +15,7 @@ from glbc.model.keys import GLOBAL, Kind, ResourceKey
 from glbc.model.loadbalancer import Backend, FrontendNames
 from glbc.model.views import Hints, Ingress, Snapshot
 from glbc.naming import Namer, Scheme, finalizer_of, is_valid_name, scheme_of
-from glbc.translate import cluster, lower
+from glbc.translate import cluster, lower, probes
 from glbc.translate.classes import class_finding, is_ours
 from glbc.translate.ingress import Reader, scheme_for
 from glbc.translate.reading import Translated
@@ -45,6 +45,7 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     until: float = FOREVER  # seconds since 1970: when time alone may change it
     read: Mapping[str, Translated] = {}  # by Ingress: taken over by the next translation
     lowered: Mapping["Wanted", tuple[Resource, ...]] = {}  # by backend: likewise
+    probed: probes.Probed = probes.Probed()  # what pods say of health checks: likewise
 
     def credentials(self) -> frozenset[str]:
         """Return the Secrets that have to be read by name."""
@@ -200,10 +201,11 @@ def _united(
 ) -> Desired:
     (snapshot, hints), (namer, config) = world, settings
     backends, users = _backends(read, namer, config)
-    findings = [finding for one in read.values() for finding in one.findings]
-    keep = {key for one in read.values() for key in one.kept}
     for key in {key for one in read.values() for key in one.held}:
         backends.pop(key, None)  # it serves under a policy that somebody requires: nobody takes it
+    probed = probes.probed(backends, snapshot, before.probed)
+    findings = [finding for one in read.values() for finding in one.findings]
+    keep = {key for one in read.values() for key in one.kept}
     everyone = sorted({one.ingress for one in read.values() if _uses_nodes(one)})
     resources: list[Resource] = []
     lowered: dict[Wanted, tuple[Resource, ...]] = {}
@@ -215,7 +217,11 @@ def _united(
             key for key in cluster.group_keys(nodes, namer, config) if key not in hints.refused
         ]
         resources.extend(cluster.groups(nodes, backends, everyone, namer, config))
-        for key, backend in backends.items():
+        for key, checked in probed.backends.items():
+            backend = checked.backend
+            if checked.facts.may_surprise and Kind.HEALTH_CHECK not in hints.unlisted:
+                live = hints.checks.get(key.name)
+                findings.extend(probes.surprises(backend, checked.facts, checked.service, live))
             wanted = Wanted(key, backend, tuple(groups), frozenset(users[key]), hints.balancing)
             lowered[wanted] = before.lowered.get(wanted) or tuple(
                 lower.backend_resources(
@@ -238,6 +244,7 @@ def _united(
         until=min((one.looked_at.until for one in read.values()), default=FOREVER),
         read=read,
         lowered=lowered,
+        probed=probed,
         keep=frozenset(keep),
         findings=tuple(findings),
         consulted=frozenset(key for one in read.values() for key in one.consulted),

@@ -4,38 +4,36 @@ A bad object removes a path, never an Ingress: a backend that cannot be resolved
 refused, keeps the target it has now, else it gets the default backend, and everything else ships.
 """
 
-from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
 from glbc.config import Config
+from glbc.model.compute import UrlMap
 from glbc.model.finding import Finding, ObjectRef, Severity
-from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey
+from glbc.model.graph import Resource
+from glbc.model.keys import GLOBAL, Kind, ResourceKey
 from glbc.model.loadbalancer import Backend, FrontendNames, Host, LoadBalancer, Route
-from glbc.model.views import (
-    Hints,
-    HttpPath,
-    Ingress,
-    IngressBackend,
-    ServicePortRef,
-    Snapshot,
-)
+from glbc.model.views import Hints, Ingress, IngressBackend, ServicePortRef, Snapshot
 from glbc.naming import Namer, Scheme, is_valid_name, scheme_of
-from glbc.translate import annotations, lower
+from glbc.translate import annotations, limits, live, lower
 from glbc.translate.backend import World, note, requires_policy, resolve, resolve_service
-from glbc.translate.backendconfig import credential_names, names_in
+from glbc.translate.classes import parameters_finding, parameters_of
 from glbc.translate.frontend import Front, front_of
 from glbc.translate.lower import FrontEndKeys
-from glbc.translate.paths import BadPathError, paths_of
+from glbc.translate.protocols import with_protocol
 from glbc.translate.reading import (
     LookedAt,
     Translated,
+    configs_of,
     credentials_of,
     found_of,
     front_facts,
+    frontend_configs_of,
+    services_of,
 )
 from glbc.translate.reasons import Reason
+from glbc.translate.rules import ANY_HOST, ANY_PATH, Rules, is_closed, rules_of
 from glbc.translate.tls import Secured, secret_names, secured
 
 DEFAULT_FIELD: Final = "spec.defaultBackend"
@@ -87,20 +85,32 @@ class Reader:
         self.hints = hints
         self.findings: list[Finding] = []
         self._spare: list[Target] = []  # refused, with nothing to serve instead
+        self._odd: list[tuple[ResourceKey, Finding]] = []  # of a backend, if it is wanted at all
         self.url_map = ResourceKey(config.project, Kind.URL_MAP, GLOBAL, names.url_map)
         self.consulted: set[ResourceKey] = set()
+        self.protocols: dict[ResourceKey, str | None] = {}  # live ones that mattered
         if ingress.address and not scheme_of(ingress.metadata.finalizers or ()):
             self.consulted.add(v1_url_map(ingress, namer, config))
         self.protected = requires_policy(ingress.metadata)
         self.held: set[ResourceKey] = set()  # serve under a policy that is required
         self.guards = self.protected  # is a policy required anywhere?
         self.live = hints.url_maps.get(self.url_map)
-        self.live_routes = dict(self._live_routes())
+        self.live_routes = live.routes_of(self.live)
 
     def read(self, snapshot: Snapshot) -> Translated:
         """Return what the Ingress comes to."""
-        default = self._default(snapshot)
-        hosts = self._hosts(snapshot, default)
+        rules = rules_of(self.ingress)
+        parameters = parameters_of(self.ingress, snapshot)
+        if parameters.https_redirect:
+            self.config = msgspec.structs.replace(
+                self.config, https_redirect=parameters.https_redirect
+            )
+        self.protected = self.protected or parameters.security_policy_required
+        self.guards = self.protected
+        odd = parameters_finding(self.ingress, parameters)
+        for finding in (*rules.findings, *([odd] if odd else [])):
+            self._once(finding)
+        default, hosts = self._routes(rules, snapshot)
         named = self._is_named()
         keys = FrontEndKeys.of(self.names, self.config)
         tls = secured(
@@ -119,48 +129,64 @@ class Reader:
         used = [*self._spare, *([default] if default else [])]
         used.extend(target for paths in hosts.values() for target in paths.values())
         kept = {target.backend for target in used if target.is_last_good} | tls.kept | front.kept
-        balancer = None
-        if default is not None and named and self._is_served(front, tls):
-            routes = tuple(
-                Host(host, tuple(Route(path, to.backend) for path, to in paths.items()))
-                for host, paths in hosts.items()
-            )
+        wants = tuple(dict.fromkeys(backend for target in used for backend in target.wants))
+        balancer, resources = None, tls.resources
+        if default is not None and named and not parameters.problem and self._is_served(front, tls):
             balancer = LoadBalancer(
                 owner=self.ingress.ref,
                 names=self.names,
                 default=default.backend,
-                hosts=routes,
+                hosts=tuple(
+                    Host(host, tuple(Route(path, to.backend) for path, to in paths.items()))
+                    for host, paths in hosts.items()
+                ),
                 http=front.http,
                 redirect=front.redirect,
                 ssl_policy=front.ssl_policy,
                 certificates=tls.certificates,
                 address=front.address,
             )
-        else:
+            resources = (*lower.frontend_resources(balancer, self.config), *resources)
+        if balancer is not None and self._is_over_limit(resources):
+            # Nothing of the map changes; the rest of a front end that serves goes on.
+            kept |= {self.url_map, *live.backends_of(self.live)}
+            wants = tuple(one for one in wants if self._key(one) in kept)
+            balancer = balancer if self.live else None
+        if parameters.problem:
+            kept |= live.backends_of(self.live)
+            self.consulted.add(self.url_map)
+            wants, resources = (), ()
+        if balancer is None:
             kept.update(keys.all())
-        resources = tuple(lower.frontend_resources(balancer, self.config)) if balancer else ()
-        wants = dict.fromkeys(backend for target in used for backend in target.wants)
-        configs, credentials = self._configs(snapshot)
+        services = services_of(self.ingress, self.config)
+        configs, credentials = configs_of(services, snapshot)
+        wants = wants if named else ()
+        wanted = {self._key(backend) for backend in wants}
+        for key, finding in self._odd:
+            if key in wanted:
+                self._once(finding)
         return Translated(
             ingress=self.ingress.ref,
             names=self.names,
             balancer=balancer,
-            backends=tuple(wants) if named else (),
+            backends=wants,
             kept=frozenset(kept) if named else frozenset(),
             held=frozenset(self.held & kept) if named else frozenset(),
             consulted=frozenset(self.consulted),
             findings=tuple(self.findings),
-            resources=tuple(r for r in (*resources, *tls.resources) if r.key not in kept)
-            if named
-            else (),
+            resources=tuple(r for r in resources if r.key not in kept) if named else (),
             looked_at=LookedAt(
                 ingress=self.ingress,
-                services=found_of(self._services(), snapshot.services),
+                services=found_of(services, snapshot.services),
                 backend_configs=found_of(configs, snapshot.backend_configs),
                 credentials=credentials_of(credentials, snapshot),
                 secrets=found_of(secret_names(self.ingress), snapshot.secrets),
-                frontend_configs=found_of(self._frontend_configs(), snapshot.frontend_configs),
+                frontend_configs=found_of(
+                    frontend_configs_of(self.ingress), snapshot.frontend_configs
+                ),
                 url_maps=found_of(self.consulted, self.hints.url_maps),
+                protocols=tuple(self.protocols.items()),
+                parameters=parameters,
                 refused=self.hints.refused,
                 front=front_facts(self.ingress, keys, self.hints),
                 guarded=self.hints.protected if self.guards else None,
@@ -169,6 +195,43 @@ class Reader:
                 until=tls.until,
             ),
         )
+
+    def _routes(
+        self, rules: Rules, snapshot: Snapshot
+    ) -> tuple[Target | None, dict[str, dict[str, Target]]]:
+        """Return where whatever no route matches leads, and where the routes do.
+
+        Without any default backend, an Ingress whose rules match every request is served: a URL map
+        needs a default, nothing reaches it, and so what serves every other host may stand there.
+        """
+        own = self.ingress.spec.default_backend
+        if own is None and not self.config.default_backend_service:
+            told, spare = list(self.findings), list(self._spare)
+            hosts = self._hosts(rules, snapshot, None)
+            if is_closed(hosts):
+                return hosts[ANY_HOST][ANY_PATH], hosts
+            self.findings, self._spare = told, spare
+        default = self._default(snapshot)
+        return default, self._hosts(rules, snapshot, default)
+
+    def _is_over_limit(self, resources: tuple[Resource, ...]) -> bool:
+        """Tell whether the URL map is more than the cloud takes, and say so."""
+        spec = next(one.spec for one in resources if one.key == self.url_map)
+        if not isinstance(spec, UrlMap) or not limits.excesses(self.url_map, spec, self.config):
+            return False
+        self.consulted.add(self.url_map)
+        over = limits.excesses(self.url_map, spec, self.config, self.live)
+        if not over:
+            return False
+        stays = "nothing of it changes" if self.live else "it is not made"
+        self._find(
+            Reason.LIMIT_EXCEEDED,
+            "spec.rules",
+            f"the URL map would have {' and '.join(map(str, over))}; {stays}",
+            "split the Ingress, or take rules out",
+            Severity.ERROR,
+        )
+        return True
 
     def _is_served(self, front: Front, tls: Secured) -> bool:
         """Tell whether any protocol is left; if not, what exists is kept."""
@@ -182,31 +245,6 @@ class Reader:
             Severity.ERROR,
         )
         return False
-
-    def _configs(self, snapshot: Snapshot) -> tuple[set[str], set[str]]:
-        """Return the BackendConfigs that the Services name, and the Secrets that these name."""
-        configs: set[str] = set()
-        for name in self._services():
-            if service := snapshot.services.get(name):
-                configs |= names_in(service.metadata)
-        credentials: set[str] = set()
-        for name in configs:
-            credentials |= credential_names(snapshot.backend_configs.get(name))
-        return configs, credentials
-
-    def _frontend_configs(self) -> list[str]:
-        name = annotations.text(self.ingress.metadata, annotations.FRONTEND_CONFIG)
-        return [f"{self.ingress.metadata.namespace}/{name}"] if name else []
-
-    def _services(self) -> set[str]:
-        """Return every Service that the Ingress names, and the system's default."""
-        spec, namespace = self.ingress.spec, self.ingress.metadata.namespace
-        paths = [
-            path for rule in spec.rules or () for path in (rule.http.paths if rule.http else ())
-        ]
-        named = [spec.default_backend, *(path.backend for path in paths)]
-        own = {f"{namespace}/{b.service.name}" for b in named if b and b.service}
-        return own | {self.config.default_backend_service}
 
     def _is_named(self) -> bool:
         if is_valid_name(self.names.url_map):
@@ -223,12 +261,11 @@ class Reader:
     def _default(self, snapshot: Snapshot) -> Target | None:
         """Return where whatever no route matches leads: asked for, last good, or the system's."""
         own, field = self.ingress.spec.default_backend, DEFAULT_FIELD
-        live = self.live.default_service if self.live else None
-        last_good = live.to if isinstance(live, Ref) else None
+        last_good = live.default_of(self.live)
         system = self._of_system(snapshot)
         if own is None:
             return self._or_else(system, field, last_good, None)
-        found = resolve(own, self.ingress.ref, field, self._world(snapshot))
+        found = self._found(own, field, snapshot)
         last_good = self._guarded(own, last_good, snapshot)
         rest = None
         if isinstance(system, Backend) and not self._refusal(system):
@@ -239,6 +276,10 @@ class Reader:
 
     def _world(self, snapshot: Snapshot) -> World:
         return World(snapshot, self.hints, self.config, self.protected)
+
+    def _found(self, backend: IngressBackend, field: str, snapshot: Snapshot) -> Backend | Finding:
+        found = resolve(backend, self.ingress.ref, field, self._world(snapshot))
+        return self._spoken(found, field, snapshot)
 
     def _guarded(
         self, backend: IngressBackend, last_good: ResourceKey | None, snapshot: Snapshot
@@ -257,6 +298,14 @@ class Reader:
 
     def _of_system(self, snapshot: Snapshot) -> Backend | Finding:
         config = self.config
+        if not config.default_backend_service:
+            return Finding(
+                self.ingress.ref,
+                Reason.NO_DEFAULT_BACKEND,
+                DEFAULT_FIELD,
+                "none is given, and none is configured",
+                "set spec.defaultBackend, or default_backend_service in the configuration",
+            )
         namespace, _, name = config.default_backend_service.partition("/")
         port = config.default_backend_service_port
         wanted = (
@@ -267,7 +316,11 @@ class Reader:
         service = ObjectRef("Service", namespace, name)
         # A required policy is about what the Ingress names; this one is the operator's.
         world = World(snapshot, self.hints, self.config)
-        found = resolve_service(service, wanted, self.ingress.ref, DEFAULT_FIELD, world)
+        found = self._spoken(
+            resolve_service(service, wanted, self.ingress.ref, DEFAULT_FIELD, world),
+            DEFAULT_FIELD,
+            snapshot,
+        )
         if isinstance(found, Backend):
             return msgspec.structs.replace(found, origin="config default_backend_service")
         return msgspec.structs.replace(
@@ -276,58 +329,36 @@ class Reader:
             hint=f"set spec.defaultBackend, or {found.hint}",
         )
 
-    def _hosts(self, snapshot: Snapshot, default: Target | None) -> dict[str, dict[str, Target]]:
+    def _hosts(
+        self, rules: Rules, snapshot: Snapshot, default: Target | None
+    ) -> dict[str, dict[str, Target]]:
         """Return where the paths of each host lead, in the order of the URL map."""
         hosts: dict[str, dict[str, Target]] = {}
-        for host, paths in self._written().items():
+        for host, paths in rules.hosts.items():
             hosts[host] = {}
-            for one, (backend, field) in paths.items():
-                found = resolve(backend, self.ingress.ref, field, self._world(snapshot))
-                last_good = self._guarded(backend, self.live_routes.get((host, one)), snapshot)
-                if target := self._or_else(found, field, last_good, default):
+            for one, asked in paths.items():
+                found = self._found(asked.backend, asked.field, snapshot)
+                last_good = self._guarded(
+                    asked.backend, self.live_routes.get((host, one)), snapshot
+                )
+                if target := self._or_else(found, asked.field, last_good, default):
                     hosts[host][one] = target
         return hosts
 
-    def _written(self) -> dict[str, dict[str, tuple[IngressBackend, str]]]:
-        """Return the backend of each path of each host, and its field.
-
-        As upstream: a later rule of a host and a later path replace the earlier one and stand last.
-        """
-        hosts: dict[str, dict[str, tuple[IngressBackend, str]]] = {}
-        seen: dict[str, str] = {}
-        for index, rule in enumerate(self.ingress.spec.rules or ()):
-            if rule.http is None:
-                continue
-            host, field = rule.host or "*", f"spec.rules[{index}]"
-            if hosts.pop(host, None) is not None:
-                self._find(
-                    Reason.DUPLICATE_HOST,
-                    seen[host],
-                    f"host {host} has another rule at {field}, which replaces this one",
-                    "put all paths of a host into one rule",
-                )
-            seen[host] = field
-            paths = hosts.setdefault(host, {})
-            for at, path in enumerate(rule.http.paths):
-                where = f"{field}.http.paths[{at}]"
-                for one in self._paths(path, f"{where}.path"):
-                    if paths.pop(one, None) is not None:
-                        self._find(
-                            Reason.DUPLICATE_PATH,
-                            f"{where}.path",
-                            f"path {one} of host {host} is there already; this one replaces it",
-                            "keep one of them",
-                            Severity.NOTE,
-                        )
-                    paths[one] = (path.backend, f"{where}.backend")
-        return hosts
-
-    def _paths(self, path: HttpPath, field: str) -> tuple[str, ...]:
-        try:
-            return paths_of(path.path, path.path_type)
-        except BadPathError as bad:
-            self._find(Reason.BAD_PATH, field, f"{bad}; this path is left out", bad.hint)
-            return ()
+    def _spoken(
+        self, found: Backend | Finding, field: str, snapshot: Snapshot
+    ) -> Backend | Finding:
+        """Return a backend that was found, with its protocol."""
+        if isinstance(found, Finding):
+            return found
+        key = self._key(found)
+        speaks = self.hints.protocols.get(key)
+        backend, odd = with_protocol(found, self.ingress.ref, field, snapshot, speaks)
+        if isinstance(backend, Backend) and not backend.protocol_asked:
+            self.protocols[key] = speaks
+        if odd:
+            self._odd.append((key, odd))
+        return backend
 
     def _or_else(
         self,
@@ -372,21 +403,6 @@ class Reader:
     def _key(self, backend: Backend) -> ResourceKey:
         name = self.namer.backend(backend.node_port)
         return ResourceKey(self.config.project, Kind.BACKEND_SERVICE, GLOBAL, name)
-
-    def _live_routes(self) -> Iterator[tuple[tuple[str, str], ResourceKey]]:
-        """Yield the target that each host and path has now, unless it is the default of all."""
-        default = self.live.default_service if self.live else None
-        for matcher in (self.live.path_matchers if self.live else ()) or ():
-            for host in self._hosts_of(matcher.name):
-                for rule in matcher.path_rules or ():
-                    if isinstance(rule.service, Ref) and rule.service != default:
-                        for path in rule.paths:
-                            yield (host, path), rule.service.to
-
-    def _hosts_of(self, matcher: str) -> Iterator[str]:
-        for rule in (self.live.host_rules if self.live else ()) or ():
-            if rule.path_matcher == matcher:
-                yield from rule.hosts
 
     def _find(
         self,

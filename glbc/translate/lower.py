@@ -17,22 +17,22 @@ from glbc.model.loadbalancer import Backend, FrontendNames, LoadBalancer
 from glbc.model.record import with_record
 from glbc.naming import Namer, path_matcher
 
-CHECK_DESCRIPTION: Final = "Default kubernetes L7 Loadbalancing health check."
 CHECK_BLOCKS: Final = {
     # type of a health check -> its own block
     "HTTP": "http_health_check",
     "HTTPS": "https_health_check",
     "HTTP2": "http2_health_check",
 }
-INTERVAL_SEC: Final = 60  # upstream's default for instance groups
-TIMEOUT_SEC: Final = 60
 NOTHING: Final = Asked(source="")
 
 
 def backend_description(backend: Backend) -> str:
     """Return upstream's record of a backend, as Go's json.Marshal writes it (`&` escaped)."""
     port = f"&ServiceBackendPort{{Name:{backend.port_name},Number:{backend.port_number},}}"
-    features = ["SecurityPolicy"] if backend.asked and backend.asked.has_policy_block else []
+    features = [
+        *(["HTTP2"] if backend.protocol == "HTTP2" else []),
+        *(["SecurityPolicy"] if backend.asked and backend.asked.has_policy_block else []),
+    ]  # sorted; left out when empty
     record: dict[str, object] = {
         "kubernetes.io/service-name": f"{backend.service.namespace}/{backend.service.name}",
         "kubernetes.io/service-port": port,
@@ -93,39 +93,53 @@ def backend_resources(
     yield wanted(
         key,
         laid_over(service, asked.service),
-        origin={"port_name": str(backend.service), "protocol": backend.origin},
+        origin={
+            "port_name": str(backend.service),
+            "protocol": backend.protocol_origin or backend.origin,
+        },
         enforced=enforced,
         wanted_by=users,
     )
 
 
 def _check(key: ResourceKey, backend: Backend, users: list[ObjectRef]) -> Resource:
-    """Return the health check: our defaults, with what a BackendConfig asks put on top."""
-    asked = _fitted(backend.asked or NOTHING, INTERVAL_SEC, TIMEOUT_SEC)
+    """Return the health check: of the pods' probe or our defaults, a BackendConfig put on top."""
+    own = backend.check
+    asked = _fitted(backend.asked or NOTHING, own.check_interval_sec, own.timeout_sec)
     wished = laid_over(
         compute.HealthCheck(
             type=backend.protocol,
-            check_interval_sec=INTERVAL_SEC,
-            timeout_sec=TIMEOUT_SEC,
-            healthy_threshold=1,
-            unhealthy_threshold=10,
+            check_interval_sec=own.check_interval_sec,
+            timeout_sec=own.timeout_sec,
+            healthy_threshold=own.healthy_threshold,
+            unhealthy_threshold=own.unhealthy_threshold,
         ),
         asked.check,
     )
     block = CHECK_BLOCKS[str(wished.type)]
     enforced = asked.of_check(codec.wire_name(key.kind, block))
-    probe = compute.HttpCheck(port=backend.node_port, request_path=backend.check_path)
+    probe = compute.HttpCheck(port=backend.node_port, request_path=own.path, host=own.host or UNSET)
     return wanted(
         key,
         msgspec.structs.replace(
             wished,
-            description=with_record(CHECK_DESCRIPTION, enforced),
+            description=with_record(own.description, enforced),
             **{block: laid_over(probe, asked.probe)},
         ),
-        origin={"type": backend.origin, block: str(backend.service)},
+        origin=_check_origin(backend, block),
         enforced=enforced,
         wanted_by=users,
     )
+
+
+def _check_origin(backend: Backend, block: str) -> dict[str, str]:
+    """Return where each field of a health check comes from; its block has the node port as well."""
+    inside = (str(backend.service), backend.check.origin_of("path"))
+    return {
+        **{field: text for field, text in backend.check.origin if field not in {"path", "host"}},
+        "type": backend.protocol_origin or backend.origin,
+        block: ", ".join(filter(None, inside)),
+    }
 
 
 def _fitted(asked: Asked, interval: int, timeout: int) -> Asked:

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from glbc.config import Config
 from glbc.model.compute import UrlMap
 from glbc.model.configs import BackendConfig, Credential, FrontendConfig
 from glbc.model.finding import Finding, ObjectRef
@@ -13,6 +14,8 @@ from glbc.model.keys import ResourceKey
 from glbc.model.loadbalancer import Backend, FrontendNames, LoadBalancer
 from glbc.model.views import Hints, Ingress, Secret, Service, Snapshot
 from glbc.translate import annotations
+from glbc.translate.backendconfig import credential_names, names_in
+from glbc.translate.classes import ClassParameters, parameters_of
 from glbc.translate.lower import FrontEndKeys
 from glbc.translate.tls import pre_shared
 
@@ -57,6 +60,7 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
                 snapshot.frontend_configs.get(name) is found
                 for name, found in seen.frontend_configs
             )
+            and seen.parameters == parameters_of(ingress, snapshot)
             and self.hints_hold(hints, now)
         )
 
@@ -67,6 +71,7 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
             now < seen.until
             and seen.refused == hints.refused
             and all(hints.url_maps.get(key) == live for key, live in seen.url_maps)
+            and all(hints.protocols.get(key) == live for key, live in seen.protocols)
             and seen.front == front_facts(seen.ingress, seen.keys, hints)
             and seen.policies == hints.policies
             and (seen.guarded is None or seen.guarded == hints.protected)
@@ -83,12 +88,41 @@ class LookedAt(msgspec.Struct, frozen=True, kw_only=True):
     backend_configs: tuple[tuple[str, BackendConfig | None], ...]
     credentials: tuple[tuple[str, bool, Credential | None], ...]  # name, was it read, what it is
     url_maps: tuple[tuple[ResourceKey, UrlMap | None], ...]
+    protocols: tuple[tuple[ResourceKey, str | None], ...]  # live, of backends
+    parameters: ClassParameters
     refused: frozenset[ResourceKey]
     front: tuple[Any, ...]  # front_facts
     policies: Mapping[str, frozenset[str]]
     guarded: Mapping[ResourceKey, ResourceKey] | None  # None: no policy is required
     keys: FrontEndKeys
     until: float  # seconds since 1970: from then on time alone may change it
+
+
+def services_of(ingress: Ingress, config: Config) -> set[str]:
+    """Return every Service that an Ingress names, and the system's default."""
+    spec, namespace = ingress.spec, ingress.metadata.namespace
+    paths = [path for rule in spec.rules or () for path in (rule.http.paths if rule.http else ())]
+    named = [spec.default_backend, *(path.backend for path in paths)]
+    own = {f"{namespace}/{b.service.name}" for b in named if b and b.service}
+    return own | ({config.default_backend_service} - {""})
+
+
+def configs_of(services: Iterable[str], snapshot: Snapshot) -> tuple[set[str], set[str]]:
+    """Return the BackendConfigs that Services name, and the Secrets that these name."""
+    configs: set[str] = set()
+    for name in services:
+        if service := snapshot.services.get(name):
+            configs |= names_in(service.metadata)
+    credentials: set[str] = set()
+    for name in configs:
+        credentials |= credential_names(snapshot.backend_configs.get(name))
+    return configs, credentials
+
+
+def frontend_configs_of(ingress: Ingress) -> list[str]:
+    """Return the FrontendConfig that an Ingress names."""
+    name = annotations.text(ingress.metadata, annotations.FRONTEND_CONFIG)
+    return [f"{ingress.metadata.namespace}/{name}"] if name else []
 
 
 def credentials_of(

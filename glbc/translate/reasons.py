@@ -14,26 +14,41 @@ import msgspec
 class Reason(StrEnum):
     """Why a part of an object cannot be served as written. Stable: people match on it."""
 
+    APP_PROTOCOL_IGNORED = "AppProtocolIgnored"
     BACKEND_CONFIG_NOT_FOUND = "BackendConfigNotFound"
     BACKEND_NOT_A_SERVICE = "BackendNotAService"
     BACKEND_REFUSED = "BackendRefused"
+    BAD_APP_PROTOCOL = "BadAppProtocol"
     BAD_BACKEND_CONFIG = "BadBackendConfig"
     BAD_CERTIFICATE = "BadCertificate"
+    BAD_HOST = "BadHost"
     BAD_PATH = "BadPath"
     BAD_REDIRECT = "BadRedirect"
     CERTIFICATE_NOT_FOUND = "CertificateNotFound"
+    CLASSES_DISAGREE = "ClassesDisagree"
     CLASS_NOT_SERVED = "ClassNotServed"
+    CLASS_PARAMETERS_NOT_FOUND = "ClassParametersNotFound"
+    DEFAULT_BACKEND_UNREACHABLE = "DefaultBackendUnreachable"
+    DEFAULT_CLASS_IS_FOREIGN = "DefaultClassIsForeign"
     DUPLICATE_HOST = "DuplicateHost"
     DUPLICATE_PATH = "DuplicatePath"
+    EXTERNAL_NAME_SERVICE = "ExternalNameService"
     FRONTEND_CONFIG_NOT_FOUND = "FrontendConfigNotFound"
+    HEADLESS_SERVICE = "HeadlessService"
     HTTP_NOT_ALLOWED = "HttpNotAllowed"
     INGRESS_CLASS_NOT_FOUND = "IngressClassNotFound"
     INVALID_NAME = "InvalidName"
+    LIMIT_EXCEEDED = "LimitExceeded"
     NAME_COLLISION = "NameCollision"
+    NO_DEFAULT_BACKEND = "NoDefaultBackend"
     NO_NODE_PORT = "NoNodePort"
     NO_NODE_TAGS = "NoNodeTags"
     NODE_WITHOUT_ZONE = "NodeWithoutZone"
+    READINESS_PROBE_NOT_USED = "ReadinessProbeNotUsed"
+    READINESS_PROBE_TOO_SLOW = "ReadinessProbeTooSlow"
+    READINESS_PROBES_DIFFER = "ReadinessProbesDiffer"
     REDIRECT_UNSUPPORTED = "RedirectUnsupported"
+    ROOT_CHECK_FAILS = "RootCheckFails"
     SECRET_NOT_READ = "SecretNotRead"  # noqa: S105 (a reason code)
     SECURITY_POLICY_NOT_FOUND = "SecurityPolicyNotFound"
     SECURITY_POLICY_REQUIRED = "SecurityPolicyRequired"
@@ -41,6 +56,8 @@ class Reason(StrEnum):
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 (a reason code)
     SERVICE_NOT_FOUND = "ServiceNotFound"
     SERVICE_PORT_NOT_FOUND = "ServicePortNotFound"
+    SHADOWED_PATH = "ShadowedPath"
+    STALE_CHECK_FAILS = "StaleCheckFails"
     STATIC_ADDRESS_NOT_USABLE = "StaticAddressNotUsable"
     TOO_MANY_CERTIFICATES = "TooManyCertificates"
 
@@ -63,6 +80,13 @@ class Row(msgspec.Struct, frozen=True):
 
 
 FINDINGS: Final = (
+    Row(
+        Reason.APP_PROTOCOL_IGNORED,
+        "What a Service says of a port's protocol has no effect: no port has the name that the "
+        "annotation gives, `appProtocol` is `kubernetes.io/h2c`, which classic load balancers do not "
+        "speak, or it differs from what a backend that is live speaks already.",
+        "Name ports by name; to change a live backend, set `cloud.google.com/app-protocols`.",
+    ),
     Row(
         Reason.BACKEND_CONFIG_NOT_FOUND,
         "A Service names a BackendConfig that does not exist. What served before keeps serving as it "
@@ -109,10 +133,22 @@ FINDINGS: Final = (
         "Do what the event `Refused` says, for example raise a quota.",
     ),
     Row(
+        Reason.BAD_APP_PROTOCOL,
+        "The annotation for a Service's protocols is no JSON object, or gives the port something that "
+        "is no protocol. What served before keeps serving, else the default backend does.",
+        'Write `{"PORT NAME": "HTTPS"}`, with `HTTP`, `HTTPS` or `HTTP2`.',
+    ),
+    Row(
         Reason.BAD_CERTIFICATE,
         "The certificate or the key of a Secret cannot be used: the message says which, and why. "
         "What serves HTTPS now goes on.",
         "Mend the Secret.",
+    ),
+    Row(
+        Reason.BAD_HOST,
+        "A rule's host is no DNS name in lower case, with or without `*.` before it. The rule is left "
+        "out; the others ship.",
+        "Write a DNS name.",
     ),
     Row(
         Reason.BAD_PATH,
@@ -130,9 +166,32 @@ FINDINGS: Final = (
         "Create it, or take its name out of the annotation.",
     ),
     Row(
+        Reason.CLASSES_DISAGREE,
+        "The annotation `kubernetes.io/ingress.class` and `spec.ingressClassName` name different "
+        "controllers: the annotation decides.",
+        "Take one of them out.",
+    ),
+    Row(
         Reason.CLASS_NOT_SERVED,
         "The Ingress's class is one that looks like ours and that this version does not serve.",
         "Use class `gce`, or an IngressClass whose controller is `ingress.gcp.kubernetes.io/glbc`.",
+    ),
+    Row(
+        Reason.CLASS_PARAMETERS_NOT_FOUND,
+        "The IngressClass names parameters that do not exist, or that are not glbc's. Nothing of the "
+        "Ingress's load balancer changes, and a new one is not made, until they are there.",
+        "Create the IngressParameters object, or take `spec.parameters` out of the IngressClass.",
+    ),
+    Row(
+        Reason.DEFAULT_BACKEND_UNREACHABLE,
+        "The rules of the Ingress match every request, so that none reaches `spec.defaultBackend`.",
+        "Take it out, or one of the paths that match everything.",
+    ),
+    Row(
+        Reason.DEFAULT_CLASS_IS_FOREIGN,
+        "The Ingress names no class, and the cluster's default class is another controller's. glbc "
+        "serves it, as ingress-gce does; the other controller may too.",
+        "Name a class in `spec.ingressClassName`.",
     ),
     Row(
         Reason.DUPLICATE_HOST,
@@ -145,9 +204,21 @@ FINDINGS: Final = (
         "Keep one of them.",
     ),
     Row(
+        Reason.EXTERNAL_NAME_SERVICE,
+        "A backend names a Service of type `ExternalName`: it has no pods and no node port. What "
+        "served before keeps serving, else the default backend does.",
+        "Name a Service of type `NodePort`.",
+    ),
+    Row(
         Reason.FRONTEND_CONFIG_NOT_FOUND,
         "The FrontendConfig that the Ingress names does not exist. A redirect stays as it is.",
         "Create it in the Ingress's namespace, or take the annotation out.",
+    ),
+    Row(
+        Reason.HEADLESS_SERVICE,
+        "A backend names a headless Service (`clusterIP: None`): it has no node port. What served "
+        "before keeps serving, else the default backend does.",
+        "Make another Service of type `NodePort` for the same pods.",
     ),
     Row(
         Reason.HTTP_NOT_ALLOWED,
@@ -167,10 +238,22 @@ FINDINGS: Final = (
         "Use lower-case letters, digits and `-` only.",
     ),
     Row(
+        Reason.LIMIT_EXCEEDED,
+        "The URL map would be over a limit of Compute Engine; the message says by how much. Nothing "
+        "of it changes: what served before keeps serving, and a new load balancer is not made.",
+        "Split the Ingress, or take rules out.",
+    ),
+    Row(
         Reason.NAME_COLLISION,
         "An older Ingress has the same resource names: under the v1 scheme `a-b/c` and `a/b-c` do, "
         "and names that are cut. This one is not served.",
         "Give it another name.",
+    ),
+    Row(
+        Reason.NO_DEFAULT_BACKEND,
+        "The Ingress names no default backend, none is configured, and its rules do not match every "
+        "request: a URL map needs one. What exists is left as it is.",
+        "Set `spec.defaultBackend`, or `default_backend_service` in the configuration.",
     ),
     Row(
         Reason.NO_NODE_PORT,
@@ -189,9 +272,33 @@ FINDINGS: Final = (
         "Set its provider ID, or the label `topology.kubernetes.io/zone`.",
     ),
     Row(
+        Reason.READINESS_PROBE_NOT_USED,
+        "A pod's readiness probe over HTTP is not what a health check can be made from, so that a new "
+        "one asks the default path. The message says which container, and why.",
+        "Let the container declare the serving port and probe that port, over the port's protocol, with "
+        "no header but `Host`; or set `healthCheck` in a BackendConfig.",
+    ),
+    Row(
+        Reason.READINESS_PROBE_TOO_SLOW,
+        "The readiness probe's times are longer than a health check may have; the longest are used.",
+        "Shorten them, or set `healthCheck` in a BackendConfig.",
+    ),
+    Row(
+        Reason.READINESS_PROBES_DIFFER,
+        "The pods or containers of a Service have different readiness probes. A health check is made "
+        "from the oldest pod's, its first container first, and a check that exists does not follow.",
+        "Give them one readiness probe, or set `healthCheck` in a BackendConfig.",
+    ),
+    Row(
         Reason.REDIRECT_UNSUPPORTED,
         "An Ingress with v1 names has no redirect map: HTTP is served, not redirected.",
         "Make the Ingress anew to get v2 names.",
+    ),
+    Row(
+        Reason.ROOT_CHECK_FAILS,
+        "The health check asks `/`, and everything behind the backend is unhealthy: any answer but 200 "
+        "counts so, redirects and 4xx as well.",
+        "Answer 200 at `/`, or set `healthCheck.requestPath` in a BackendConfig.",
     ),
     Row(
         Reason.SECRET_NOT_FOUND,
@@ -211,6 +318,18 @@ FINDINGS: Final = (
         "Name one of the Service's ports, by name or by number.",
     ),
     Row(
+        Reason.SHADOWED_PATH,
+        "No request reaches a path, because later paths of the host replace all that it stands for: "
+        "an `Exact` path, for example, before the `Prefix` of the same name.",
+        "Put the more exact path after the other one, or take one out.",
+    ),
+    Row(
+        Reason.STALE_CHECK_FAILS,
+        "Everything behind the backend is unhealthy, and the health check asks another path than the "
+        "readiness probes do: a check is made from a probe once, and does not follow it.",
+        "Answer 200 at the path that is asked, or set `healthCheck.requestPath` in a BackendConfig.",
+    ),
+    Row(
         Reason.STATIC_ADDRESS_NOT_USABLE,
         "The address that the Ingress names does not exist, is regional, or is used by another rule. No other address is used "
         "instead: a new front end waits for it, one that serves is left as it is.",
@@ -218,7 +337,8 @@ FINDINGS: Final = (
     ),
     Row(
         Reason.TOO_MANY_CERTIFICATES,
-        "More certificates are asked for than a proxy takes. The first ones are served.",
+        "More certificates are asked for than a proxy takes. Those that serve now go on; where none "
+        "does, only HTTP is served.",
         "Put several hosts into one certificate.",
     ),
 )

@@ -30,10 +30,9 @@ from glbc.model.private import Private
 from glbc.model.views import Hints, Ingress, Secret, Snapshot
 from glbc.naming import Namer, Scheme
 from glbc.translate import annotations
+from glbc.translate.limits import MOST_CERTIFICATES, MOST_IN_CHAIN
 from glbc.translate.reasons import Reason
 
-MOST_IN_CHAIN: Final = 5  # certificates (API: sslCertificates.certificate)
-MOST_CERTIFICATES: Final = 15  # of one proxy (API: targetHttpsProxies.sslCertificates)
 LEAST_RSA_BITS: Final = 2048
 FOREVER: Final = float("inf")
 
@@ -124,17 +123,18 @@ def secured(  # noqa: PLR0913  # one Ingress, seen from all sides
         certificates[resource.key] = resource
     for key in [key for key in certificates if key in hints.refused and key not in served]:
         del certificates[key]  # the others are not held up; the event of the refusal says why
-    if len(certificates) > MOST_CERTIFICATES:
+    ours = [key for key in served if key.name.startswith(names.certificate_prefix)]
+    last_good = [key for key in ours if key not in certificates] if reader.missed else []
+    if (count := len(certificates) + len(last_good)) > MOST_CERTIFICATES:
+        # A list cut short would take HTTPS from some hosts: what serves stays, whole (lbc#1144).
         reader.miss(
             "spec.tls",
             Reason.TOO_MANY_CERTIFICATES,
-            f"{len(certificates)} certificates are asked for, {MOST_CERTIFICATES} are the most",
+            f"there would be {count} certificates, {count - MOST_CERTIFICATES} over the limit of "
+            f"{MOST_CERTIFICATES} of one proxy",
             "put several hosts into one certificate",
         )
-        certificates = dict(list(certificates.items())[:MOST_CERTIFICATES])
-    ours = [key for key in served if key.name.startswith(names.certificate_prefix)]
-    last_good = [key for key in ours if key not in certificates] if reader.missed else []
-    last_good = last_good[: MOST_CERTIFICATES - len(certificates)]
+        certificates, last_good = dict.fromkeys(served), ours
     return Secured(
         asked=True,
         certificates=(*certificates, *last_good),

@@ -5,10 +5,11 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
-from fakes.build import ingress, node, service
+from fakes.build import container, http_get, ingress, node, pod, service
 from glbc.config import Config
 from glbc.model.graph import Graph
 from glbc.model.view import View
@@ -18,15 +19,16 @@ from glbc.plan.planner import plan
 from glbc.plan.simulate import after
 from glbc.translate.desired import translate
 
-INGRESSES, SERVICES = 2800, 800
+INGRESSES, SERVICES, PODS = 2800, 800, 10_000
 ROUNDS = 5
 
 
 def snapshot() -> Snapshot:
-    """Return a cluster whose load balancers have 10 000 resources."""
+    """Return a cluster whose load balancers have 10 000 resources, and 10 000 pods behind them."""
     views: dict[str, dict[str, View]] = {kind: {} for kind in VIEWS}
     objects = [node(f"node-{n}", f"us-central1-{'abc'[n % 3]}") for n in range(30)]
     objects += [service(f"bench/s{n}", f"80->{30000 + n}") for n in range(SERVICES)]
+    objects += [a_pod(n) for n in range(PODS)]
     for n in range(INGRESSES):
         rules = {
             f"h{n}.example.com": [("/", f"s{n % SERVICES}:80"), ("/api", f"s{n * 7 % SERVICES}:80")]
@@ -39,8 +41,15 @@ def snapshot() -> Snapshot:
         ingresses=views["Ingress"],  # type: ignore[arg-type]
         services=views["Service"],  # type: ignore[arg-type]
         nodes=views["Node"],  # type: ignore[arg-type]
+        pods=views["Pod"],  # type: ignore[arg-type]
         complete=frozenset(VIEWS),
     )
+
+
+def a_pod(number: int, path: str = "/ready") -> dict[str, Any]:
+    """Return a pod of one of the Services, with the probe that its health check is made from."""
+    app = container("app", "80", readiness=http_get(path, 80))
+    return pod(f"bench/p{number}", app, app=f"s{number % SERVICES}")
 
 
 def milliseconds(work: Callable[[], object]) -> float:
@@ -70,6 +79,8 @@ def main() -> None:
         ),
     }
     changed = msgspec.structs.replace(seen, ingresses=edited)
+    new_pod = {"bench/p0": msgspec.convert(a_pod(0, "/new"), VIEWS["Pod"])}
+    other_pods = msgspec.structs.replace(seen, pods={**seen.pods, **new_pod})
     after_edit = translate(changed, Hints(), namer, config, translated).graph
     actions = plan(after_edit, actual).actions
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -84,6 +95,16 @@ def main() -> None:
             "ms to translate after one edit",
             milliseconds(lambda: translate(changed, Hints(), namer, config, translated)),
             "",
+        ),
+        (
+            "ms to translate when nothing changed",
+            milliseconds(lambda: translate(seen, Hints(), namer, config, translated)),
+            "",
+        ),
+        (
+            f"ms to translate after one of {PODS} pods changed",
+            milliseconds(lambda: translate(other_pods, Hints(), namer, config, translated)),
+            "as when nothing changed",
         ),
         ("ms to plan everything from nothing", milliseconds(lambda: plan(desired, empty)), ""),
         ("ms to plan everything at rest", milliseconds(lambda: plan(desired, actual)), ""),

@@ -35,6 +35,21 @@ def drop_service(house: House) -> None:
     house.kube.delete("Service", "shop/api")
 
 
+def speak_https(house: House) -> None:
+    manifest = service("shop/front", "web=80->30301")
+    manifest["metadata"]["annotations"] = {"cloud.google.com/app-protocols": '{"web":"HTTPS"}'}
+    house.apply(manifest)
+
+
+def class_away(house: House) -> None:
+    other = {"kubernetes.io/ingress.class": "nginx"}
+    house.apply({**OTHER, "metadata": {**OTHER["metadata"], "annotations": other}})
+
+
+def class_back(house: House) -> None:
+    house.apply(OTHER)
+
+
 def lose_a_node(house: House) -> None:
     house.kube.delete("Node", "node-2")
 
@@ -60,6 +75,9 @@ STORY: tuple[Callable[[House], None], ...] = (
     create,
     edit,
     drop_service,
+    speak_https,
+    class_away,
+    class_back,
     lose_a_node,
     add_tls,
     rotate,

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
+from fakes.build import container, http_get, pod
 from fakes.kube import World, running
 from glbc.kube.cluster import KubeCluster
 from glbc.kube.watch import KINDS, Reflectors
@@ -67,7 +68,9 @@ def test_each_kind_has_a_thread_of_its_name(reflect):
         "watch-frontendconfigs",
         "watch-ingressclasses",
         "watch-ingresses",
+        "watch-ingressparameters",
         "watch-nodes",
+        "watch-pods",
         "watch-secrets",
         "watch-services",
     ]
@@ -103,6 +106,33 @@ def test_an_object_under_deletion_stays_in_the_view(world, reflect):
     world.delete("Ingress", "ns/a")
     eventually(lambda: reflectors.snapshot().ingresses["ns/a"].metadata.deletion_timestamp)
     assert reflectors.snapshot().ingresses["ns/a"].metadata.finalizers == ("x.io/f",)
+
+
+def test_a_pod_is_told_of_when_its_probe_or_its_labels_change_only(world, reflect, seen):
+    asks = container("app", "8080", readiness=http_get("/ready"))
+    world.apply(pod("ns/a", asks))
+    world.apply(pod("ns/job", container("job")))
+    reflectors = reflect()
+    before = reflectors.snapshot()
+    seen.clear()
+    status = {"conditions": [{"type": "Ready", "status": "True"}], "phase": "Running"}
+    world.apply({**pod("ns/a", asks), "status": status})
+    world.apply(pod("ns/job2", container("job")))
+    world.delete("Pod", "ns/job")
+    # a pod's events come in order: what was before this one has been handled when it is seen
+    world.apply(pod("ns/b", asks))
+    eventually(lambda: "ns/b" in reflectors.snapshot().pods)
+    assert sorted(reflectors.snapshot().pods) == ["ns/a", "ns/b", "ns/job2"]
+    assert reflectors.snapshot().pods["ns/a"] is before.pods["ns/a"]
+    world.apply(pod("ns/a", asks, app="other"))
+    world.delete("Pod", "ns/b")
+    eventually(lambda: "ns/b" not in reflectors.snapshot().pods)
+    eventually(
+        lambda: (
+            [keys for keys in seen if keys]
+            == [{("Pod", "ns/b")}, {("Pod", "ns/a")}, {("Pod", "ns/b")}]
+        )
+    )
 
 
 @pytest.mark.parametrize("in_stream", [True, False], ids=["in the stream", "as HTTP 410"])

@@ -92,8 +92,8 @@ def the_order_of_inputs_does_not_matter(rng: Rng) -> None:
 
 
 def an_incomplete_view_loses_nothing(rng: Rng) -> None:
-    """Additions still happen."""
-    paper = Careful(a_world(rng), rng, guard=partial(guard.complete_view, complete={"Node"}))
+    """Additions still happen: what they are made from can be seen."""
+    paper = Careful(a_world(rng), rng, guard=partial(guard.complete_view, complete={"Node", "Pod"}))
     last = paper.run(hands=rng.randint(1, 6))
     hold("comes to rest", not last.actions, last.actions)
     broken = paper.broken()

@@ -9,10 +9,11 @@ import msgspec
 from hypothesis import given, settings, target
 
 from fakes.gce.discovery import discovery
+from glbc.config import Config
 from glbc.engine.inventory import Inventory
 from glbc.engine.loop import known_names
 from glbc.model import codec, views
-from glbc.model.compute import HostRule, PathMatcher, PathRule, UrlMap
+from glbc.model.compute import HostRule, HttpCheck, PathMatcher, PathRule, UrlMap
 from glbc.model.graph import Graph, Observed, Resource
 from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey
 from glbc.model.kinds import MANAGED
@@ -21,14 +22,17 @@ from glbc.naming import FINALIZER_V1, FINALIZER_V2, Namer, Scheme
 from glbc.ownership import ownership_of
 from glbc.plan.planner import plan
 from glbc.plan.simulate import rehearse
-from glbc.translate.annotations import ALLOW_HTTP, CLASS
-from glbc.translate.classes import CONTROLLER
+from glbc.translate.annotations import ALLOW_HTTP, APP_PROTOCOLS, CLASS, DEFAULT_CLASS
+from glbc.translate.classes import CONTROLLER, PARAMETERS_GROUP, PARAMETERS_KIND
 from glbc.translate.desired import Desired, translate
 from tests.golden.cases import KUBE_SYSTEM, UID, config_of
 
 NAMER = Namer(UID, KUBE_SYSTEM)
 CONFIG = config_of()
 FOUND_TAGS = config_of(node_tags=[])
+NO_DEFAULT = config_of(default_backend_service="")
+LIMITED = config_of(limits={"hosts": 2, "path_rules": 4})
+CONFIGS = st.sampled_from((CONFIG, NO_DEFAULT, LIMITED))
 SCHEMAS = {
     Kind.HEALTH_CHECK: "HealthCheck",
     Kind.INSTANCE_GROUP: "InstanceGroup",
@@ -71,7 +75,7 @@ def _path(rng: random.Random) -> views.HttpPath:
 def _rule(rng: random.Random) -> views.IngressRule:
     http = views.HttpRule(paths=tuple(_path(rng) for _ in range(rng.randrange(4))))
     return views.IngressRule(
-        host=rng.choice((None, "", "a.example.com", "*.example.com", "b.example.com")),
+        host=rng.choice((None, "", "a.example.com", "*.example.com", "b.example.com", "A.b")),
         http=None if rng.random() < 0.1 else http,
     )
 
@@ -89,7 +93,7 @@ def _ingress(rng: random.Random, name: str) -> views.Ingress:
             deletion_timestamp=rng.choice((*(None,) * 7, "2026-01-02T03:04:05Z")),
         ),
         spec=views.IngressSpec(
-            ingress_class_name=rng.choice((*(None,) * 8, "ours", "nginx", "typo")),
+            ingress_class_name=rng.choice((*(None,) * 8, "ours", "nginx", "typo", "strict")),
             default_backend=rng.choice((None, _backend(rng))),
             rules=rng.choice((None, *(tuple(_rule(rng) for _ in range(n)) for n in range(4)))),
             tls=rng.choice((None, None, (), (views.IngressTls(secret_name="crt"),))),
@@ -100,21 +104,82 @@ def _ingress(rng: random.Random, name: str) -> views.Ingress:
     )
 
 
+PROTOCOLS = tuple(
+    {APP_PROTOCOLS: text}
+    for text in ('{"http":"HTTPS"}', '{"http":"HTTP2"}', '{"80":"HTTP"}', '{"http":"tcp"}', "{")
+)
+
+
+NODE_PORTS = {
+    # An API server gives a node port to one Service port only.
+    "shop/web": (30080, 30082),
+    "shop/api": (30081, 30083),
+    "shop/gone": (30084, 30085),
+    "kube-system/default-http-backend": (30086, 30087),
+}
+
+
 def _service(rng: random.Random, name: str) -> views.Service:
     namespace, _, own = name.partition("/")
+    count = rng.choice((0, 1, 1, 2))
     ports = tuple(
         views.ServicePort(
             port=rng.choice((80, 80, 8080)),
             name=rng.choice(("http", "http", "", "grpc")),
-            node_port=rng.choice((30080, 30081, 30082, 30083, 0)),
+            node_port=rng.choice((*(node_port,) * 4, 0)),
+            app_protocol=rng.choice((*(None,) * 6, "https", "HTTP2", "kubernetes.io/h2c", "x/y")),
+            target_port=rng.choice((0, 8080, 8080, "http")),
         )
-        for _ in range(rng.choice((0, 1, 1, 2)))
+        for node_port in rng.sample(NODE_PORTS[name], count)
     )
     return views.Service(
-        metadata=views.Meta(name=own, namespace=namespace),
+        metadata=views.Meta(
+            name=own, namespace=namespace, annotations=rng.choice((*(None,) * 6, *PROTOCOLS))
+        ),
         spec=views.ServiceSpec(
-            type=rng.choice(("NodePort", "NodePort", "NodePort", "LoadBalancer", "ClusterIP")),
+            type=rng.choice((*("NodePort",) * 6, "LoadBalancer", "ClusterIP", "ExternalName")),
             ports=ports or rng.choice(((), None)),
+            cluster_ip=rng.choice((*(None,) * 6, "10.0.0.1", "None")),
+            selector=rng.choice((None, {}, *({"app": own},) * 4, {"app": own, "tier": "front"})),
+        ),
+    )
+
+
+def _container(rng: random.Random) -> views.Container:
+    get = views.HttpGet(
+        port=rng.choice((8080, 8080, 8080, "http", 80)),
+        path=rng.choice(("/ready", "/ready", "live", "/", "", "/a b")),
+        scheme=rng.choice((*("HTTP",) * 8, "HTTPS")),
+        host=rng.choice(("",) * 8 + ("10.0.0.1",)),
+        http_headers=rng.choice((None, None, (), (views.HttpHeader(name="Host", value="h"),))),
+    )
+    probe = views.Probe(
+        http_get=rng.choice((get, get, get, None)),
+        period_seconds=rng.choice((10, 10, 10, 500)),
+        timeout_seconds=rng.choice((1, 1, 1, 90)),
+    )
+    port = views.ContainerPort(
+        container_port=rng.choice((8080, 8080, 8080, 80)), name=rng.choice(("http", "http", "web"))
+    )
+    return views.Container(
+        name=rng.choice(("app", "side")),
+        ports=rng.choice((None, *((port,),) * 6)),
+        readiness_probe=rng.choice((probe, probe, probe, None)),
+    )
+
+
+def _pod(rng: random.Random, name: str) -> views.Pod:
+    namespace, _, own = name.partition("/")
+    labels = {"app": rng.choice(("web", "web", "web", "api", "gone"))}
+    return views.Pod(
+        metadata=views.PodMeta(
+            name=own,
+            namespace=namespace,
+            creation_timestamp=rng.choice((None, "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z")),
+            labels=rng.choice((None, labels, labels, {**labels, "tier": "front"})),
+        ),
+        spec=views.PodSpec(
+            containers=tuple(_container(rng) for _ in range(rng.choice((0, 1, 1, 2))))
         ),
     )
 
@@ -134,15 +199,37 @@ def _node(rng: random.Random, name: str) -> views.Node:
 SYSTEM_DEFAULT = views.Service(
     metadata=views.Meta(name="default-http-backend", namespace="kube-system"),
     spec=views.ServiceSpec(
-        type="NodePort", ports=(views.ServicePort(port=80, name="http", node_port=30000),)
+        type="NodePort",
+        ports=(views.ServicePort(port=80, name="http", node_port=30000, target_port=8080),),
     ),
 )
-CLASSES = {
-    name: views.IngressClass(
-        metadata=views.Meta(name=name), spec=views.IngressClassSpec(controller=controller)
+
+
+def _class(rng: random.Random, name: str) -> views.IngressClass:
+    parameters = views.ParametersRef(
+        api_group=PARAMETERS_GROUP, kind=PARAMETERS_KIND, name=rng.choice(("strict", "gone"))
     )
-    for name, controller in (("ours", CONTROLLER), ("nginx", "k8s.io/nginx"))
-}
+    is_default = rng.random() < 0.1
+    return views.IngressClass(
+        metadata=views.Meta(name=name, annotations={DEFAULT_CLASS: "true"} if is_default else None),
+        spec=views.IngressClassSpec(
+            controller="k8s.io/nginx" if name == "nginx" else CONTROLLER,
+            parameters=parameters if name == "strict" else None,
+        ),
+    )
+
+
+def _parameters(rng: random.Random, name: str) -> views.IngressParameters:
+    spec = views.IngressParametersSpec(
+        security_policy=views.RequiredPolicy(required=True),
+        https_redirect=rng.choice(("", "tls", "explicit", "never")),
+    )
+    return views.IngressParameters(
+        metadata=views.Meta(name=name), spec=rng.choice((spec, spec, None))
+    )
+
+
+PODS = tuple(f"{namespace}/p{n}" for namespace in ("shop", "kube-system") for n in range(4))
 
 
 def _world(seed: int) -> Snapshot:
@@ -159,7 +246,9 @@ def _world(seed: int) -> Snapshot:
         ingresses=most(_ingress, "shop/web", "shop/other", "shop/my.web", "team/web"),
         services=services,
         nodes=most(_node, "n1", "n2", "n1.internal"),
-        ingress_classes=CLASSES,
+        ingress_classes={name: _class(rng, name) for name in ("ours", "nginx", "strict")},
+        ingress_parameters=most(_parameters, "strict"),
+        pods=most(_pod, *PODS),
         complete=frozenset(views.VIEWS) if rng.random() < 0.8 else frozenset(),
     )
 
@@ -179,7 +268,14 @@ def _odd(kind: type[Any]) -> st.SearchStrategy[Any]:
     return st.from_type(kind) if kind not in known else known[kind]
 
 
-for view in (views.Meta, views.ServicePortRef, views.ServicePort, views.NodeCondition):
+for view in (
+    views.Meta,
+    views.ServicePortRef,
+    views.ServicePort,
+    views.NodeCondition,
+    views.PodMeta,
+    views.HttpHeader,
+):
     fields = {field.name: field.type for field in msgspec.structs.fields(view)}
     st.register_type_strategy(
         view, st.builds(view, **{name: _odd(kind) for name, kind in fields.items()})
@@ -192,6 +288,9 @@ ODD_WORLDS = st.builds(
     | WORLDS.map(lambda world: world.services),
     nodes=st.dictionaries(TEXT, st.from_type(views.Node), max_size=3),
     ingress_classes=st.dictionaries(TEXT, st.from_type(views.IngressClass), max_size=2),
+    ingress_parameters=st.dictionaries(TEXT, st.from_type(views.IngressParameters), max_size=2),
+    pods=st.dictionaries(TEXT, st.from_type(views.Pod), max_size=3)
+    | WORLDS.map(lambda world: world.pods),
     complete=st.just(frozenset(views.VIEWS)),
 )
 
@@ -243,9 +342,12 @@ GROUP_KEYS = st.sampled_from(
     ]
 )
 CHECK_KEYS = BACKEND_KEYS.map(lambda key: msgspec.structs.replace(key, kind=Kind.HEALTH_CHECK))
+CHECKS = st.builds(HttpCheck, request_path=st.sampled_from(("/", "/ready", "/live")))
 HINTS = st.builds(
     Hints,
+    checks=st.dictionaries(CHECK_KEYS.map(lambda key: key.name), CHECKS, max_size=3),
     url_maps=st.dictionaries(MAP_KEYS, _url_maps(), max_size=2),
+    protocols=st.dictionaries(BACKEND_KEYS, st.sampled_from(("HTTP", "HTTPS", "TCP")), max_size=2),
     balancing=st.sampled_from(("", "RATE", "UTILIZATION")),
     refused=st.frozensets(BACKEND_KEYS | CHECK_KEYS | GROUP_KEYS, max_size=3),
     instance_tags=st.dictionaries(
@@ -258,11 +360,11 @@ HINTS = st.builds(
 def _said(desired: Desired) -> Any:
     """Return everything that is said, but who holds the memory."""
     fields = {name: getattr(desired, name) for name in desired.__struct_fields__}
-    return {**fields, "graph": list(desired.graph)}
+    return {**fields, "graph": list(desired.graph), "probed": desired.probed.answers.facts}
 
 
 @settings(deadline=None)
-@given(ODD_WORLDS | WORLDS, HINTS, st.sampled_from((CONFIG, FOUND_TAGS)))
+@given(ODD_WORLDS | WORLDS, HINTS, st.sampled_from((CONFIG, FOUND_TAGS, NO_DEFAULT, LIMITED)))
 def test_every_world_is_answered_in_bodies_that_the_api_accepts(snapshot, hints, config) -> None:
     desired = translate(snapshot, hints, NAMER, config)
     target(float(len(desired.graph)))
@@ -299,6 +401,8 @@ def test_the_order_of_the_inputs_does_not_matter(data: st.DataObject) -> None:
         services=shuffled(snapshot.services),
         nodes=shuffled(snapshot.nodes),
         ingress_classes=shuffled(snapshot.ingress_classes),
+        ingress_parameters=shuffled(snapshot.ingress_parameters),
+        pods=shuffled(snapshot.pods),
         complete=snapshot.complete,
     )
     same = msgspec.structs.replace(hints, url_maps=shuffled(hints.url_maps))
@@ -307,11 +411,11 @@ def test_the_order_of_the_inputs_does_not_matter(data: st.DataObject) -> None:
 
 
 @settings(deadline=None)
-@given(WORLDS, HINTS)
+@given(WORLDS, HINTS, CONFIGS)
 def test_nothing_refers_to_what_is_neither_wanted_nor_kept(
-    snapshot: Snapshot, hints: Hints
+    snapshot: Snapshot, hints: Hints, config: Config
 ) -> None:
-    desired = translate(snapshot, hints, NAMER, CONFIG)
+    desired = translate(snapshot, hints, NAMER, config)
     for node in desired.graph:
         for key in node.refs:
             assert key.kind in ELSEWHERE or key in desired.graph or key in desired.keep, node.key
@@ -339,7 +443,8 @@ def test_an_ingress_is_served_leaving_or_told_why(snapshot: Snapshot, hints: Hin
     for name, served in desired.served.items():
         key = _key(Kind.URL_MAP, served.names.url_map)
         assert served.programmed == (key in desired.graph), name
-        assert served.programmed or (name in told and key in desired.keep), name
+        seen = name in told or not snapshot.complete  # what nobody sees is not told of
+        assert served.programmed or (seen and key in desired.keep), name
     assert not desired.served.keys() & desired.leaving
 
 
@@ -361,8 +466,9 @@ def _seen(end: Graph[Observed], snapshot: Snapshot) -> tuple[Graph[Observed], Hi
     return inventory.graph(), inventory.hints(())
 
 
-def _converged(snapshot: Snapshot, actual: Graph[Observed], hints: Hints) -> Graph[Observed]:
-    desired = translate(snapshot, hints, NAMER, CONFIG)
+def _converged(snapshot: Snapshot, config: Config) -> Graph[Observed]:
+    desired = translate(snapshot, Hints(), NAMER, config)
+    actual: Graph[Observed] = Graph()
     return rehearse(desired.graph, actual, desired.keep).end
 
 
@@ -371,24 +477,28 @@ def _wanted(graph: Graph[Resource]) -> dict[ResourceKey, Any]:
 
 
 @settings(max_examples=200, deadline=None)
-@given(WORLDS, WORLDS)
-def test_at_the_fixed_point_hints_change_nothing(before: Snapshot, now: Snapshot) -> None:
+@given(WORLDS, WORLDS, CONFIGS)
+def test_at_the_fixed_point_hints_change_nothing(
+    before: Snapshot, now: Snapshot, config: Config
+) -> None:
     """Also after a change that breaks things, whose last good targets only the hints know."""
-    actual, hints = _seen(_converged(before, Graph(), Hints()), before)
-    desired = translate(now, hints, NAMER, CONFIG)
+    actual, hints = _seen(_converged(before, config), before)
+    desired = translate(now, hints, NAMER, config)
     end, learned = _seen(rehearse(desired.graph, actual, desired.keep).end, now)
-    again = translate(now, learned, NAMER, CONFIG)
+    again = translate(now, learned, NAMER, config)
     assert _wanted(again.graph) == _wanted(desired.graph)
     assert again.findings == desired.findings
     assert plan(again.graph, end, again.keep).actions == ()
 
 
 @settings(max_examples=200, deadline=None)
-@given(WORLDS)
-def test_from_an_empty_cloud_hints_change_nothing_at_the_end(snapshot: Snapshot) -> None:
-    desired = translate(snapshot, Hints(), NAMER, CONFIG)
+@given(WORLDS, CONFIGS)
+def test_from_an_empty_cloud_hints_change_nothing_at_the_end(
+    snapshot: Snapshot, config: Config
+) -> None:
+    desired = translate(snapshot, Hints(), NAMER, config)
     end, learned = _seen(rehearse(desired.graph, Graph(), desired.keep).end, snapshot)
-    again = translate(snapshot, learned, NAMER, CONFIG)
+    again = translate(snapshot, learned, NAMER, config)
     assert _wanted(again.graph) == _wanted(desired.graph)
     assert again.findings == desired.findings
     assert plan(again.graph, end, again.keep).actions == ()
@@ -407,6 +517,8 @@ def _mixed(before: Snapshot, now: Snapshot, rng: random.Random) -> Snapshot:
         services=mix(before.services, now.services),
         nodes=mix(before.nodes, now.nodes),
         ingress_classes=mix(before.ingress_classes, now.ingress_classes),
+        ingress_parameters=mix(before.ingress_parameters, now.ingress_parameters),
+        pods=mix(before.pods, now.pods),
         complete=now.complete,
     )
 

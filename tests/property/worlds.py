@@ -162,7 +162,6 @@ def _backend(wish: Wish, index: int) -> Backend:
         port_number=0,
         node_port=PORTS[index],
         protocol=wish.protocols[index],
-        check_path="/",
         origin="",
     )
 

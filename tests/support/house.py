@@ -42,6 +42,8 @@ GROUPS = {
     "services": "Service",
     "nodes": "Node",
     "ingress_classes": "IngressClass",
+    "ingress_parameters": "IngressParameters",
+    "pods": "Pod",
 }
 HTTP = {
     Verb.INSERT: "POST",

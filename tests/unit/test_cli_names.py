@@ -324,3 +324,31 @@ def test_a_bad_file_is_named(tmp_path: Path, content: bytes | None, message: str
     with pytest.raises(ConfigError) as caught:
         load_config(str(path))
     assert str(caught.value).startswith(f"{path}: {message}")
+
+
+@pytest.mark.parametrize("verb", ["run", "plan"])
+def test_options_of_run_and_plan_win_over_the_file(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("{ingress_class: of-the-file, resync_sec: 60}")
+    seen: list[Config] = []
+
+    def command(config: Config, *_args: object, **_options: object) -> int:
+        seen.append(config)
+        return 0
+
+    monkeypatch.setattr(f"glbc.commands.{verb}.main", command)
+    words = [verb, "--config", str(path), "--project", "p", "--ingress-class", "mine"]
+    assert main([*words, "--default-backend-service", ""]) == 0
+    assert main([verb, "--config", str(path)]) == 0
+    given, plain = seen
+    assert (given.ingress_class, given.default_backend_service) == ("mine", "")
+    assert (given.project, given.resync_sec) == ("p", 60)
+    assert plain.ingress_class == "of-the-file"
+    assert plain.default_backend_service == "kube-system/default-http-backend"
+
+
+def test_a_default_backend_that_is_none_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "--default-backend-service", "x"]) == 78
+    assert "default_backend_service: is 'x': give namespace/name" in capsys.readouterr().err

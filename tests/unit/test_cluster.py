@@ -125,7 +125,6 @@ def test_each_zone_with_nodes_has_a_group_even_when_none_serves() -> None:
         port_number=80,
         node_port=30080,
         protocol="HTTP",
-        check_path="/",
         origin="",
     )
     made = {

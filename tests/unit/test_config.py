@@ -152,7 +152,7 @@ def test_the_tree_is_frozen() -> None:
         ),
         pytest.param(
             "default_backend_service: http-backend",
-            "c.yaml: default_backend_service: is 'http-backend': give namespace/name",
+            "c.yaml: default_backend_service: is 'http-backend': give namespace/name, or \"\" for none",
             id="service without namespace",
         ),
         pytest.param(

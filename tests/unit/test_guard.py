@@ -25,7 +25,7 @@ SPECS: dict[str, Any] = {
     FIREWALL.kind: compute.Firewall(),
     CHECK.kind: compute.HealthCheck(),
 }
-SEEN = guard.NEEDED_VIEWS
+SEEN = guard.NEEDED_VIEWS  # not Pod: pods want nothing, so no delete waits for them
 
 
 def action(op: Op, key: ResourceKey, *changes: Change, **more: Any) -> Action:
@@ -63,8 +63,27 @@ def test_a_delete_waits_for_a_complete_view() -> None:
 
 
 def test_a_create_does_not_wait() -> None:
-    plan = Plan((action(Op.CREATE, CHECK),))
+    plan = Plan((action(Op.CREATE, MAP),))
     assert guard.complete_view(plan, ()) == plan
+
+
+def test_a_health_check_is_not_made_before_the_pods_are_seen() -> None:
+    """What it is made with comes from their probes and is never mended later."""
+    needs = frozenset({CHECK})
+    made = (action(Op.CREATE, CHECK), action(Op.CREATE, SERVICE, needs=needs))
+    held = guard.complete_view(Plan((*made, action(Op.CREATE, FIREWALL))), SEEN)
+    assert [action.key for action in held.actions] == [FIREWALL]
+    assert [(b.key, b.reason) for b in held.blocked] == [
+        (CHECK, Reason.VIEW_INCOMPLETE),
+        (SERVICE, Reason.NEEDS_BLOCKED),
+    ]
+    assert held.blocked[0].by == "not all of Pod can be seen"
+
+
+def test_a_health_check_is_changed_and_deleted_whatever_pods_are_seen() -> None:
+    changed = Change("type", "HTTP", "HTTPS")
+    plan = Plan((action(Op.DELETE, CHECK), action(Op.UPDATE, CHECK, changed)))
+    assert guard.complete_view(plan, SEEN) == plan
 
 
 @pytest.mark.parametrize(

@@ -249,9 +249,11 @@ CLASSES = (
         pytest.param(None, "", False, True, "", id="no class at all is ours"),
         pytest.param("", "", False, True, "", id="an empty annotation is no class"),
         pytest.param("gce", "", False, True, "", id="annotation gce"),
-        pytest.param("gce", "nginx", False, True, "", id="the annotation wins"),
+        pytest.param("gce", "nginx", False, True, "ClassesDisagree", id="the annotation wins"),
         pytest.param("mine", "", False, True, "", id="the configured extra class"),
-        pytest.param("nginx", "ours", False, False, "", id="the annotation wins, away from us"),
+        pytest.param(
+            "nginx", "ours", False, False, "ClassesDisagree", id="the annotation wins, away from us"
+        ),
         pytest.param("nginx", "", True, False, "", id="another annotation, served so far"),
         pytest.param("", "ours", False, True, "", id="an IngressClass of ours"),
         pytest.param("", "nginx", False, False, "", id="an IngressClass of others"),
@@ -347,6 +349,8 @@ def test_who_needs_a_finalizer(finalizers: list[str], expected: bool) -> None:
 
 # Backends ----------------------------------------------------------------------------------------
 
+HEADLESS = build.service("shop/headless", "80", kind="ClusterIP")
+HEADLESS["spec"]["clusterIP"] = "None"
 SERVICES = snapshot_of(
     (
         DEFAULT,
@@ -355,6 +359,9 @@ SERVICES = snapshot_of(
         build.service("shop/lb", "80->30083", kind="LoadBalancer"),
         build.service("shop/no-allocation", "80", kind="LoadBalancer"),
         build.service("shop/elsewhere", kind="ExternalName"),
+        build.service("shop/elsewhere-80", "80", kind="ExternalName"),
+        build.service("shop/bare"),
+        HEADLESS,
     )
 )
 
@@ -373,7 +380,7 @@ def test_service_ports_that_are_there(target: str, expected: tuple[str, int, int
     found = resolve(reference, USER, "here", World(SERVICES, Hints(), CONFIG))
     assert isinstance(found, Backend)
     assert expected == (found.port_name, found.port_number, found.node_port)
-    assert (found.protocol, found.check_path) == ("HTTP", "/")
+    assert (found.protocol, found.check.path) == ("HTTP", "/")
     assert found.origin == "ingress shop/web here"
 
 
@@ -409,11 +416,32 @@ def test_service_ports_that_are_there(target: str, expected: tuple[str, int, int
             id="no port named at all",
         ),
         pytest.param(
-            build.backend("elsewhere:80"),
+            build.backend("bare:80"),
             "ServicePortNotFound",
-            "service shop/elsewhere has no port 80",
+            "service shop/bare has no port 80",
             "give it ports",
             id="a Service without ports",
+        ),
+        pytest.param(
+            build.backend("elsewhere:80"),
+            "ExternalNameService",
+            "service shop/elsewhere is of type ExternalName, which has no node port",
+            "name a Service of type NodePort",
+            id="a name of somewhere else",
+        ),
+        pytest.param(
+            build.backend("elsewhere-80:80"),
+            "ExternalNameService",
+            "service shop/elsewhere-80 is of type ExternalName, which has no node port",
+            "name a Service of type NodePort",
+            id="a name of somewhere else, with ports",
+        ),
+        pytest.param(
+            build.backend("headless:80"),
+            "HeadlessService",
+            "service shop/headless is headless, so it has no node port",
+            "make another Service of type NodePort for the same pods",
+            id="a headless Service",
         ),
         pytest.param(
             build.backend("inner:80"),
@@ -671,3 +699,28 @@ def test_the_graph_holds_what_its_url_maps_refer_to() -> None:
     graph: Graph[Resource] = _desired(*WORKED).graph
     for node in graph.of_kind(Kind.URL_MAP):
         assert all(key in graph for key in node.refs)
+
+
+# What a reading rests on -------------------------------------------------------------------------
+
+
+def test_what_a_backend_speaks_now_is_looked_at_again() -> None:
+    service = build.service("shop/web", "http=80->30080")
+    service["spec"]["ports"][0]["appProtocol"] = "https"
+    snapshot = snapshot_of([NODE, DEFAULT, service, build.ingress("shop/web", default="web:80")])
+    first = translate(snapshot, Hints(), NAMER, CONFIG)
+    live = Hints(protocols={_backend(30080): "HTTP"})
+    again = translate(snapshot, live, NAMER, CONFIG, first)
+    assert again.findings == translate(snapshot, live, NAMER, CONFIG).findings != first.findings
+
+
+def test_what_a_class_says_is_looked_at_again() -> None:
+    ours = build.ingress_class("ours", parameters="strict")
+    web = build.ingress("shop/web", default="web:80", class_name="ours")
+    snapshot = snapshot_of([*WORLD, ours, web])
+    first = translate(snapshot, Hints(), NAMER, CONFIG)
+    found = snapshot_of([build.ingress_parameters("strict")]).ingress_parameters
+    there = msgspec.structs.replace(snapshot, ingress_parameters=found)
+    again = translate(there, Hints(), NAMER, CONFIG, first)
+    assert not first.served["shop/web"].programmed
+    assert again.served["shop/web"].programmed

@@ -13,7 +13,7 @@ from glbc import conditions
 from glbc.engine import reports
 from glbc.plan import planner
 from glbc.status import TOLD
-from glbc.translate import reasons
+from glbc.translate import annotations, reasons
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(path for package in ("glbc", "fakes") for path in (ROOT / package).rglob("*.py"))
@@ -102,3 +102,28 @@ def test_the_page_of_reasons_is_what_the_code_says(update_golden: bool) -> None:
     if update_golden:
         page.write_text(reasons.page())
     assert page.read_text() == reasons.page()
+
+
+def test_the_page_of_annotations_is_what_the_code_says(update_golden: bool) -> None:
+    page = ROOT / "docs" / "annotations.md"
+    if update_golden:
+        page.write_text(annotations.page())
+    assert page.read_text() == annotations.page()
+
+
+def test_every_annotation_has_one_row() -> None:
+    named = {
+        value
+        for name, value in vars(annotations).items()
+        if name.isupper() and isinstance(value, str) and "/" in value
+    }
+    assert sorted(row.key for row in annotations.ROWS) == sorted(named)
+
+
+def test_the_page_of_annotations_names_reasons_that_exist() -> None:
+    text = "".join(f"{row.meaning}{row.bad}" for row in annotations.ROWS)
+    named = set(re.findall(r"`([A-Z][a-z]+[A-Z]\w*)`", text))
+    assert named
+    assert named - {"ManagedCertificates", *conditions.Type} <= {
+        row.code for row in reasons.FINDINGS
+    }
