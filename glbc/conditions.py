@@ -132,6 +132,10 @@ def facts_of(
         programmed=served.programmed,
         steps=steps,
         blocked=blocked,
+        waits=tuple(
+            f"it goes from {move.old.name} to {move.new.name} when that is HEALTHY"
+            for move in read.waiting
+        ),
         missing_certificates=tuple(key.name for key in wanted if key not in on_it),
         certificates=bool(wanted or on_it),
         health=told,

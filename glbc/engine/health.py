@@ -160,9 +160,11 @@ class Health:
 def _used(desired: Desired | None) -> tuple[frozenset[ResourceKey], frozenset[ResourceKey]]:
     """Return the backends that Ingresses use, and those that a switch waits for or leaves."""
     used: set[ResourceKey] = set()
+    eager: set[ResourceKey] = set()
     for one in desired.read.values() if desired else ():
         used |= one.serving()
-    return frozenset(used), frozenset()
+        eager.update(key for move in one.waiting for key in (move.old, move.new))
+    return frozenset(used | eager), frozenset(eager)
 
 
 def _reached(actual: Graph[Observed]) -> Iterator[ResourceKey]:

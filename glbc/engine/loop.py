@@ -21,6 +21,7 @@ from glbc.engine.jobs import ActionJob, HealthJob, ListJob, Outcome, ReadJob
 from glbc.engine.ports import Clock, Cluster, Workers
 from glbc.engine.publisher import Publisher
 from glbc.engine.reports import Reports
+from glbc.engine.switches import Switches
 from glbc.errors import (
     AlreadyExists,
     CloudError,
@@ -81,6 +82,7 @@ class Loop:
         self._absentees = Absentees(clock, config.resync_sec)
         self._health = Health(config, clock)
         self._reports = Reports(self._health, clock)
+        self._switches = Switches(self._health, clock)
 
     # One turn -----------------------------------------------------------------------------------
 
@@ -154,7 +156,9 @@ class Loop:
         self._learn_names(snapshot)
         refused = {key for key, refusal in self._parked.items() if refusal.action.op is Op.CREATE}
         hints = self.inventory.hints(refused | self._taken)
-        before: Desired | None = None
+        before: Desired | None = self._translated[2] if self._translated else None
+        actual = self.inventory.graph()
+        hints = self._switches.known(hints, before, actual, self._parked.values())
         now = self.clock.time()
         if self._translated is not None:
             seen, old, before = self._translated

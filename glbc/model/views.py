@@ -365,4 +365,11 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     balancing: str = ""  # the mode that live backends of our groups have; "" when there are none
     refused: frozenset[ResourceKey] = frozenset()  # resources whose CREATE is parked
     instance_tags: Mapping[str, tuple[str, ...]] = {}  # instance name -> its network tags
+    health: Mapping[
+        ResourceKey, str
+    ] = {}  # backend service -> its health, since a rule leads there
+    reached: frozenset[ResourceKey] = frozenset()  # backend services that a live rule leads to
+    waits: Mapping[tuple[ResourceKey, ResourceKey], float] = {}
+    # URL map, backend that it waits for and that is reached -> since when, seconds since 1970
+    stuck: frozenset[ResourceKey] = frozenset()  # URL maps of which the cloud refused a warm-up
     protocols: Mapping[ResourceKey, str] = {}  # our backend services -> what each speaks now

@@ -59,6 +59,7 @@ class Reason(StrEnum):
     SHADOWED_PATH = "ShadowedPath"
     STALE_CHECK_FAILS = "StaleCheckFails"
     STATIC_ADDRESS_NOT_USABLE = "StaticAddressNotUsable"
+    SWITCH_WAITS = "SwitchWaits"
     TOO_MANY_CERTIFICATES = "TooManyCertificates"
 
 
@@ -334,6 +335,12 @@ FINDINGS: Final = (
         "The address that the Ingress names does not exist, is regional, or is used by another rule. No other address is used "
         "instead: a new front end waits for it, one that serves is left as it is.",
         "Reserve a global address of that name.",
+    ),
+    Row(
+        Reason.SWITCH_WAITS,
+        "A route is to go to another backend, which the cloud does not find HEALTHY in the time of "
+        "`switch_wait_sec`; with `switch_policy: stay` the old one keeps serving until it does.",
+        "See that the new Service's pods answer the health check.",
     ),
     Row(
         Reason.TOO_MANY_CERTIFICATES,
