@@ -24,7 +24,9 @@ from glbc.translate.desired import Desired
 LIMIT: Final = 4096  # bytes of the whole annotation
 TEXT_LIMIT: Final = 640  # bytes of one message as JSON
 ITEM_LIMIT: Final = 300  # characters of one of the things that a message lists
-PASSING: Final = frozenset({Reason.FINALIZER_MISSING, Reason.UNREADABLE})  # a moment, no obstacle
+PASSING: Final = frozenset(
+    {Reason.FINALIZER_MISSING, Reason.PODS_AWAITED, Reason.UNREADABLE}
+)  # a moment, no obstacle
 ABOUT_CERTIFICATES: Final = frozenset(
     {
         reasons.Reason.BAD_CERTIFICATE,
@@ -252,11 +254,8 @@ def _resolved(facts: Facts) -> Condition:
 
 
 def _programmed(facts: Facts) -> Condition:
-    hard = [one for one in facts.blocked if one.reason not in PASSING]
-    if hard:
-        # The first cause is what somebody can do something about.
-        hard.sort(key=lambda one: (one.reason is Reason.NEEDS_BLOCKED, one.key))
-        causes = [one for one in hard if one.reason is not Reason.NEEDS_BLOCKED] or hard
+    causes = _causes(facts.blocked)
+    if causes:
         told = [f"cannot {one.op} {one.key}: {one.reason}: {one.by}: {one.hint}" for one in causes]
         return _made(Type.PROGRAMMED, Status.FALSE, Why.BLOCKED, listed(told))
     if not facts.programmed:
@@ -268,6 +267,15 @@ def _programmed(facts: Facts) -> Condition:
         text = "its load balancer is being made or changed"
         return _made(Type.PROGRAMMED, Status.FALSE, Why.IN_PROGRESS, text)
     return _made(Type.PROGRAMMED, Status.TRUE, Why.UP_TO_DATE)
+
+
+def _causes(blocked: Iterable[Blocked]) -> list[Blocked]:
+    """Return what is really in the way: neither what only waits for it, nor what just takes a moment."""
+    firm = sorted(
+        (one for one in blocked if one.reason is not Reason.NEEDS_BLOCKED), key=lambda one: one.key
+    )
+    hard = [one for one in firm if one.reason not in PASSING]
+    return hard if hard or firm else sorted(blocked, key=lambda one: one.key)
 
 
 def _certificates(facts: Facts) -> Condition:

@@ -75,6 +75,9 @@ HealthReads = Annotated[int, Meta(ge=0, le=6000, description="give a whole numbe
 ResyncSec = Annotated[int, Meta(ge=10, le=86400, description="give seconds from 10 to 86400")]
 DebounceSec = Annotated[float, Meta(ge=0, le=60, description="give seconds from 0 to 60")]
 RedirectMode = Annotated[Literal["", "tls", "explicit"], Meta(description="give tls or explicit")]
+FirewallMode = Annotated[
+    Literal["manage", "verify", "off"], Meta(description="give manage, verify or off")
+]
 SchemeName = Annotated[Literal["v1", "v2"], Meta(description="give v1 or v2")]
 LogFormat = Annotated[Literal["console", "json"], Meta(description="give console or json")]
 
@@ -146,6 +149,8 @@ class Config(Section, frozen=True):
     # of a backend without a readiness probe or BackendConfig
     default_backend_health_check_path: RequestPath = "/healthz"
     # of the default backend
+    firewall: FirewallMode = "manage"
+    # manage: make the rule and keep it; verify: only tell when the network's rules do not do; off: neither
     node_port_ranges: PortRanges = ("30000-32767",)
     # ports that the firewall rule opens; the API server's --service-node-port-range
     health_check_source_ranges: Cidrs = ("130.211.0.0/22", "35.191.0.0/16")

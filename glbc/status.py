@@ -9,6 +9,7 @@ from msgspec import UNSET
 
 from glbc.conditions import Report
 from glbc.config import Config
+from glbc.model import compute
 from glbc.model.calls import EventNote, IngressPatch, StatusPatch, Write
 from glbc.model.compute import ForwardingRule, TargetHttpsProxy
 from glbc.model.finding import Finding, ObjectRef, Severity
@@ -17,7 +18,7 @@ from glbc.model.keys import Kind, ResourceKey
 from glbc.model.views import Ingress, Node, Service, Snapshot
 from glbc.naming import FINALIZER_V1, FINALIZER_V2, Namer, is_valid_name, scheme_of
 from glbc.plan.planner import Action, Blocked, Op, Plan, Reason
-from glbc.translate import annotations
+from glbc.translate import annotations, firewall
 from glbc.translate.desired import Desired, Served, needs_finalizer
 from glbc.translate.lower import FrontEndKeys
 
@@ -83,9 +84,48 @@ def writes(
         if note := _note_of(finding, snapshot):
             yield note
     for blocked in plan.blocked:
-        if blocked.reason in TOLD:
+        if _is_shared_firewall(blocked, desired):
+            yield from _firewall_notes(blocked, snapshot, desired, actual)
+        elif blocked.reason in TOLD:
             for owner in blocked.wanted_by:
                 yield from _blocked_note(blocked, owner, snapshot)
+
+
+def _is_denied_firewall(verdict: Action | Blocked) -> bool:
+    """Tell whether it is a firewall rule that we may not write: it holds no Ingress back."""
+    return isinstance(verdict, Blocked) and verdict.denied and verdict.key.kind == Kind.FIREWALL
+
+
+def _is_shared_firewall(blocked: Blocked, desired: Desired) -> bool:
+    """Tell whether it is the rule of a shared VPC that only its project's admin may write."""
+    own = {served.keys.url_map.project for served in desired.served.values()}
+    return _is_denied_firewall(blocked) and blocked.key.project not in own
+
+
+def _firewall_notes(
+    blocked: Blocked, snapshot: Snapshot, desired: Desired, actual: Graph[Observed]
+) -> Iterator[Write]:
+    """Yield upstream's event for each Ingress, unless the network's rules do already."""
+    wish = desired.graph.get(blocked.key)
+    rule = wish.spec if wish else compute.Firewall()
+    if not isinstance(rule, compute.Firewall):
+        return
+    rules = {
+        live.key: live.spec
+        for live in actual.of_kind(Kind.FIREWALL)
+        if isinstance(live.spec, compute.Firewall)
+    }
+    if wish is not None and not firewall.gap_in(rules, rule):
+        return
+    words = firewall.command(blocked.op, blocked.key, rule)
+    message = f"Firewall change required by security admin: `{words}`"
+    for name in sorted({*desired.served, *desired.leaving}):
+        ingress = snapshot.ingresses.get(name)
+        quiet = ingress is None or annotations.flag(
+            ingress.metadata, annotations.SUPPRESS_XPN, default=False
+        )
+        if ingress is not None and not quiet:
+            yield from _event(ingress.ref, "Normal", "XPN", message, snapshot)
 
 
 def releases(  # noqa: PLR0913  # everything that may still hold an Ingress back
@@ -112,13 +152,13 @@ def releases(  # noqa: PLR0913  # everything that may still hold an Ingress back
         config: the project.
     """
     doubted = any(live.ownership is Ownership.UNREADABLE for live in actual)
-    if not desired.leaving or doubted or actual.unreadable:
+    if not desired.leaving or doubted or actual.unreadable - {Kind.FIREWALL}:
         return
     due: list[Action | Blocked] = [*plan.actions, *plan.blocked]
     shared_due = any(
         verdict.key.kind in SHARED_KINDS and not _held_by_others(verdict.key, actual)
         for verdict in due
-        if verdict.op is Op.DELETE
+        if verdict.op is Op.DELETE and not _is_denied_firewall(verdict)
     )
     for name in sorted(desired.leaving):
         ingress = snapshot.ingresses[name]

@@ -11,6 +11,7 @@ from glbc.kube.note import read_note
 from glbc.model.keys import Kind
 from glbc.model.views import VIEWS
 from glbc.naming import Namer
+from glbc.translate.firewall import projects_of
 
 SYNC_SEC = 60.0  # how long the first view of the cluster may take
 
@@ -41,6 +42,7 @@ class Connection:
             workers=config.cloud.workers,
             call_timeout_sec=config.cloud.call_timeout_sec,
             operation_timeout_sec=config.cloud.operation_timeout_sec,
+            projects=projects_of(config),
         )
         self._check_cloud(config)
         identity = read_identity(
@@ -75,7 +77,7 @@ class Connection:
 
     def _check_cloud(self, config: Config) -> None:
         try:
-            self.cloud.list(Kind.FIREWALL)
+            self.cloud.list(Kind.BACKEND_SERVICE)
         except NotFound as error:
             raise GlbcError(
                 f"project {config.project}: does not exist at {config.cloud.endpoint}: "

@@ -20,6 +20,7 @@ from glbc.model.kinds import MANAGED, POLICIES
 from glbc.model.views import Snapshot
 from glbc.ownership import ownership_of
 from glbc.translate.desired import Desired, translate
+from glbc.translate.firewall import projects_of
 
 SECRETS_SEC: Final = 10.0  # how long Secrets that are read by name may take
 LOOK_SEC: Final = 0.02  # between looks at whether they are there
@@ -48,7 +49,7 @@ def look(config: Config) -> Look:
         config = msgspec.structs.replace(config, switch_wait_sec=0)
         known = known_names(snapshot, connection.namer)
         inventory = Inventory(
-            config.project,
+            projects_of(config),
             lambda key, spec: ownership_of(key, spec, connection.namer, known),
         )
         _survey(inventory, Runner(connection.cloud, SystemClock()))

@@ -161,8 +161,8 @@ class Attempt:
     def _update(self, action: Action, live: Observed) -> None:
         """Write what changes: what must go first, then fields in place, then what has a verb of its own.
 
-        The record of what we set stands in the description, so it is written before what it tells
-        of; a key for signed URLs is gone before the record tells of another value of it.
+        The record of what we set stands in the description: it is written before what it tells of is
+        there, and what it tells of is gone before it does not tell of it any more.
         """
         key, row = action.key, ROWS[Kind(action.key.kind)]
         patched = [change for change in action.changes if change.field not in row.setters]
@@ -193,21 +193,23 @@ class Attempt:
             verb = Verb.UPDATE if clears else Verb.PATCH
             self._send(verb, key, codec.changed_body(key.kind, sent, fresh, whole=clears) | stamp)
         for change in action.changes:
-            if change.field in row.setters:
+            if change.field in row.setters and change.after is not UNSET:
                 self._set(key, change.field, change.before, change.after, fingerprint)
 
     def _take_out(self, key: ResourceKey, changes: Iterable[Change]) -> bool:
-        """Delete the keys for signed URLs that go, or whose value changes; tell if there were any."""
-        gone = [
-            old
-            for change in changes
-            if change.field == "signed_url_keys"
-            for old in change.before
-            if old not in change.after
-        ]
-        for old in gone:
-            self._send(Verb.DELETE_SIGNED_URL_KEY, key, None, {"keyName": old.key_name})
-        return bool(gone)
+        """Take away what has a verb of its own and goes; tell if there was anything.
+
+        That is a policy, and a key for signed URLs that goes or whose value changes.
+        """
+        sent = self.writes
+        for change in changes:
+            if change.field == "signed_url_keys":
+                for old in (old for old in change.before if old not in change.after):
+                    query = {"keyName": old.key_name}
+                    self._send(Verb.DELETE_SIGNED_URL_KEY, key, None, query)
+            elif change.after is UNSET and change.field in ROWS[Kind(key.kind)].setters:
+                self._set(key, change.field, change.before, UNSET, "")
+        return self.writes > sent
 
     def _set(self, key: ResourceKey, field: str, before: Any, after: Any, fingerprint: str) -> None:
         """Change one field that has a verb of its own."""

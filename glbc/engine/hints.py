@@ -8,6 +8,7 @@ import msgspec
 from glbc.model.compute import (
     Address,
     BackendService,
+    Firewall,
     ForwardingRule,
     HealthCheck,
     HttpCheck,
@@ -47,6 +48,7 @@ def hints_of(
         "https_proxies": {},
         "addresses": {},
         "rules": {},
+        "firewalls": {node.key: node.spec for node in nodes if isinstance(node.spec, Firewall)},
         "protected": {},
         "proxy_policies": {},
         "protocols": _protocols(nodes),

@@ -26,8 +26,14 @@ Body = Mapping[str, Any]
 class Inventory:
     """What is in the cloud, as far as we know. Not thread-safe: the loop owns it."""
 
-    def __init__(self, project: str, classify: Classify) -> None:
-        self.project = project
+    def __init__(self, projects: Mapping[str, str], classify: Classify) -> None:
+        """Know nothing yet.
+
+        Args:
+            projects: of each managed kind.
+            classify: tells whose a resource is.
+        """
+        self._projects = projects
         self.listed: set[str] = set()  # kinds that were listed at least once
         self._classify = classify
         self._there: dict[ResourceKey, Observed] = {}
@@ -48,7 +54,7 @@ class Inventory:
             return
         seen = set()
         for body in bodies:
-            key = codec.key_of(kind, body, self.project)
+            key = codec.key_of(kind, body, self._projects[kind])
             seen.add(key)
             if self._written.get(key, -1.0) < began:
                 self._put(key, body, began)

@@ -7,6 +7,7 @@ again.
 
 import threading
 from collections.abc import Collection, Iterable
+from typing import Final
 
 import msgspec
 import structlog
@@ -44,9 +45,11 @@ from glbc.plan import guard
 from glbc.plan.planner import Action, Op, Plan, Reason, Refusal, frontier, plan
 from glbc.status import done_notes, leaving_keys, releases, writes
 from glbc.translate.desired import Desired, needs_finalizer, translate
+from glbc.translate.firewall import projects_of
 
 log = structlog.get_logger()
 
+AWAITED_SEC: Final = 30.0  # how often what is named and not there is looked for
 HINT = {
     Denied: "give the controller's service account the permission",
     QuotaExceeded: "raise the quota, or delete what is not needed",
@@ -65,7 +68,7 @@ class Loop:
         self.cluster = cluster
         self.workers = workers
         self.clock = clock
-        self.inventory = Inventory(config.project, self._ownership_of)
+        self.inventory = Inventory(projects_of(config), self._ownership_of)
         self.turn: Turn | None = None
         self._learnt: Collection[str] = ()  # the Ingresses whose names are known
         self._known: frozenset[str] = frozenset()
@@ -113,7 +116,9 @@ class Loop:
         verdicts = {one.key for one in full.actions} | {one.key for one in full.blocked}
         self.inventory.agreed(one for one in desired.graph if one.key not in verdicts)
         safe = guard.not_suddenly_empty(full, self._absentees.look(self.turn, snapshot, actual))
-        due = guard.finalizers_first(guard.complete_view(safe, snapshot.complete), lacking)
+        whole = guard.complete_view(safe, _complete(snapshot, desired))
+        seen = guard.pods_first(whole, desired.awaiting)
+        due = guard.finalizers_first(seen, lacking)
         self.turn = Turn(snapshot, desired, actual, due)
         self._health.look(desired, actual)
         started = self._start(due)
@@ -131,7 +136,7 @@ class Loop:
         now = self.clock.monotonic()
         due = [*self._backoff.due(now), *self._publisher.due(now)]
         due.extend(
-            at + self.config.resync_sec
+            at + self._lasts(kind)
             for kind, at in self._listed_at.items()
             if kind not in self._listing
         )
@@ -236,12 +241,18 @@ class Loop:
         """Tell whether every kind has been listed, or at least asked for, once."""
         return all(kind in self._listed_at for kind in self._kinds())
 
+    def _lasts(self, kind: str) -> float:
+        """Return for how many seconds a list of a kind is good enough."""
+        awaited = self.turn is not None and kind in self.turn.desired.awaited()
+        resync = float(self.config.resync_sec)
+        return min(resync, AWAITED_SEC) if awaited else resync
+
     def _list_again(self) -> bool:
-        """Start the lists that are due: all of them at the start and once per resync."""
+        """Start the lists that are due: at the start, once per resync, and of what is awaited."""
         now, started = self.clock.monotonic(), False
         for kind in self._kinds():
             last = self._listed_at.get(kind, float("-inf"))
-            if now - last >= self.config.resync_sec and kind not in self._listing:
+            if now - last >= self._lasts(kind) and kind not in self._listing:
                 self._listing.add(kind)
                 groups = self.inventory.owned_groups() if kind == Kind.INSTANCE_GROUP else ()
                 self.workers.start(ListJob(kind, tuple(groups)))
@@ -315,7 +326,8 @@ class Loop:
         wait = None
         if isinstance(error, (Rejected, Denied, QuotaExceeded)):
             hint = next(text for cls, text in HINT.items() if isinstance(error, cls))
-            self._parked[action.key] = Refusal(action, str(error), hint)
+            denied = isinstance(error, Denied)
+            self._parked[action.key] = Refusal(action, str(error), hint, denied)
             wait = float(self.config.parked_retry_sec)
         elif isinstance(error, InUse):
             self.resync()  # somebody refers to it whom we have not seen
@@ -349,10 +361,19 @@ class Loop:
         return self._publisher.tell(leaving, snapshot) or sent
 
 
+def _complete(snapshot: Snapshot, desired: Desired) -> frozenset[str]:
+    """Return the kinds that are completely seen; a Secret that is named and not read yet is not."""
+    if desired.credentials() <= snapshot.credentials.keys():
+        return snapshot.complete
+    return snapshot.complete - {"Secret"}
+
+
 def _same(old: Hints, new: Hints, before: Desired, now: float) -> bool:
     """Tell whether two hints are alike in all that the last translation looked at."""
     return (
-        (old.balancing, old.instance_tags) == (new.balancing, new.instance_tags)
+        now < before.until
+        and (old.balancing, old.instance_tags) == (new.balancing, new.instance_tags)
+        and old.firewalls == new.firewalls
         and (old.refused, old.checks) == (new.refused, new.checks)
         and all(one.hints_hold(new, now) for one in before.read.values())
         and all(old.url_maps.get(key) == new.url_maps.get(key) for key in before.consulted)

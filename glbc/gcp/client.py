@@ -75,6 +75,7 @@ class GoogleCloud:
         workers: how many threads call at the same time.
         call_timeout_sec: limit for one HTTP request.
         operation_timeout_sec: limit for an operation, from the moment it was accepted.
+        projects: kinds that live in another project.
         retry: the retry policy; tests pass one that does not sleep.
 
     Raises:
@@ -90,9 +91,11 @@ class GoogleCloud:
         workers: int = 32,
         call_timeout_sec: float = 60.0,
         operation_timeout_sec: float = 600.0,
+        projects: Mapping[str, str] | None = None,
         retry: Retry | None = None,
     ) -> None:
         self._project = project
+        self._projects = projects or {}
         self._call_timeout_sec = call_timeout_sec
         self._operation_timeout_sec = operation_timeout_sec
         self._retry = retry or Retry()
@@ -183,10 +186,11 @@ class GoogleCloud:
             raise error
 
     def _listed(self, kind: str, place: Where, row: Row) -> Iterator[Body]:
-        what = f"list {kind} of project {self._project}"
+        project = self._projects.get(kind, self._project)
+        what = f"list {kind} of project {project}"
         prefix = "AggregatedList" if row.aggregated else "List"
         request = self._message(f"{prefix}{row.clients}Request")(
-            project=self._project, max_results=PAGE_SIZE
+            project=project, max_results=PAGE_SIZE
         )
         client = self._clients[row.client]
         method = client.aggregated_list if row.aggregated else client.list

@@ -40,6 +40,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     check: HealthCheck = HealthCheck()  # without the block of its type
     probe: HttpCheck = HttpCheck()  # that block, whatever the type
 
+    @property
+    def says_how_to_check(self) -> bool:
+        """Tell whether anything is asked of the health check."""
+        return self.check != HealthCheck() or self.probe != HttpCheck()
+
     def of_service(self) -> Mapping[str, str]:
         """Return the enforced paths of the backend service, each with who asks for it."""
         paths = [*_paths(self.service), *(["securityPolicy"] if self.no_policy else [])]

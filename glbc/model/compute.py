@@ -260,3 +260,11 @@ class Firewall(Spec, frozen=True, rename="camel", kw_only=True):
     source_ranges: tuple[str, ...] | UnsetType = UNSET  # CIDRs
     allowed: tuple[Allowed, ...] | UnsetType = UNSET
     target_tags: tuple[str, ...] | UnsetType = UNSET  # instance tags; none means every instance
+    # Of somebody's rules, to tell what they admit; never set by us.
+    denied: tuple[Allowed, ...] | UnsetType = UNSET
+    direction: str | UnsetType = UNSET  # INGRESS (API default) | EGRESS
+    priority: int | UnsetType = UNSET  # 0–65535, the lowest decides; API default 1000
+    disabled: bool | UnsetType = UNSET
+    source_tags: tuple[str, ...] | UnsetType = UNSET
+    source_service_accounts: tuple[str, ...] | UnsetType = UNSET
+    target_service_accounts: tuple[str, ...] | UnsetType = UNSET

@@ -14,6 +14,7 @@ from msgspec import UNSET
 
 from glbc.model import compute
 from glbc.model.keys import Kind, ResourceKey
+from glbc.model.ports import spans
 from glbc.model.private import Private
 
 OUR_PORT: Final = re.compile(r"port([1-9][0-9]{0,4})")
@@ -128,6 +129,24 @@ def _merged_keys(
     others = [key for key in there if key.key_name not in names and key.digest is UNSET]
     merged = (*kept, *others)
     return there if set(merged) == set(there) else merged
+
+
+def _protocol_of(part: compute.Allowed) -> str:
+    return part.ip_protocol
+
+
+def _same_ports(
+    wanted: tuple[compute.Allowed, ...], there: tuple[compute.Allowed, ...]
+) -> tuple[compute.Allowed, ...]:
+    """Keep what admits the same ports in other words: ingress-gce never joins ranges."""
+    return there if _admitted(wanted) == _admitted(there or ()) else wanted
+
+
+def _admitted(parts: tuple[compute.Allowed, ...]) -> dict[str, tuple[tuple[int, int], ...]]:
+    ports: dict[str, list[str]] = {}
+    for part in parts:
+        ports.setdefault(part.ip_protocol.lower(), []).extend(part.ports or ("0-65535",))
+    return {protocol: spans(listed) for protocol, listed in ports.items()}
 
 
 ROWS: Final[dict[Kind, Row]] = {
@@ -258,6 +277,7 @@ ROWS: Final[dict[Kind, Row]] = {
         immutable=frozenset({"network"}),
         initial=frozenset({"description"}),
         unordered=frozenset({"source_ranges", "target_tags"}),
+        keyed={"allowed": Keyed(_protocol_of, merge=_same_ports)},
         defaults={"source_ranges": (), "target_tags": ()},
     ),
 }

@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from glbc.model.compute import PathMatcher
 from glbc.model.finding import ObjectRef
-from glbc.model.keys import Kind, refs_in
+from glbc.model.keys import Kind, ResourceKey, refs_in
 from glbc.model.kinds import ROWS
 from glbc.plan.diff import Change, applied
 from glbc.plan.planner import Action, Blocked, Op, Plan, Reason
@@ -89,6 +89,21 @@ def finalizers_first(plan: Plan, lacking: Collection[ObjectRef]) -> Plan:
         if waits(action)
     ]
     rest = tuple(action for action in plan.actions if not waits(action))
+    return _without_stuck(Plan(rest, (*plan.blocked, *held)))
+
+
+def pods_first(plan: Plan, awaiting: Collection[ResourceKey]) -> Plan:
+    """Hold back the CREATE of health checks whose Services have no pod to be made from yet."""
+    late = {a.key for a in plan.actions if a.op is Op.CREATE and a.key in awaiting}
+    if not late:
+        return plan
+    hint = "it waits a moment for the first one"
+    held = [
+        _held(action, Reason.PODS_AWAITED, "its Service has no pod yet", hint)
+        for action in plan.actions
+        if action.key in late
+    ]
+    rest = tuple(action for action in plan.actions if action.key not in late)
     return _without_stuck(Plan(rest, (*plan.blocked, *held)))
 
 

@@ -66,6 +66,7 @@ class Reason(StrEnum):
     NEEDS_BLOCKED = "NeedsBlocked"
     REFERENCE_MISSING = "ReferenceMissing"
     REFUSED = "Refused"
+    PODS_AWAITED = "PodsAwaited"
     VIEW_INCOMPLETE = "ViewIncomplete"
     SUDDENLY_EMPTY = "SuddenlyEmpty"
     FINALIZER_MISSING = "FinalizerMissing"
@@ -103,6 +104,7 @@ class Blocked(msgspec.Struct, frozen=True, kw_only=True):
     hint: str
     changes: tuple[Change, ...] = ()  # of an UPDATE
     wanted_by: tuple[ObjectRef, ...] = ()
+    denied: bool = False  # refused for want of a permission
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -111,6 +113,7 @@ class Refusal(msgspec.Struct, frozen=True):
     action: Action
     message: str
     hint: str
+    denied: bool = False  # for want of a permission
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -147,16 +150,13 @@ def plan(
             draft[resource.key] = verdict
     for live in actual:
         if live.ownership is Ownership.OWNED and live.key not in desired and live.key not in kept:
-            going = _delete(live, Reason.UNWANTED)
-            unseen = ", ".join(sorted(actual.unreadable))  # one of these may still refer to it
-            hint = "it goes when these have been listed"
-            verdict = _blocked(going, Reason.UNREADABLE, unseen, hint) if unseen else going
-            draft[live.key] = verdict
+            draft[live.key] = _delete(live, Reason.UNWANTED)
     draft = {key: draft[key] for key in sorted(draft)}  # of two causes always the same is told
     for key, verdict in draft.items():
         refusal = (parked or {}).get(key)
         if isinstance(verdict, Action) and refusal and verdict.same_request(refusal.action):
-            draft[key] = _blocked(verdict, Reason.REFUSED, refusal.message, refusal.hint)
+            held = _blocked(verdict, Reason.REFUSED, refusal.message, refusal.hint)
+            draft[key] = msgspec.structs.replace(held, denied=refusal.denied)
         elif verdict.op is Op.DELETE and (blind := USERS.get(key.kind, frozenset()) & unread):
             draft[key] = _blocked(verdict, Reason.UNREADABLE, min(blind), "it may be in use there")
     for key, verdict in draft.items():

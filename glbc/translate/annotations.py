@@ -16,6 +16,7 @@ STATIC_IP: Final = "kubernetes.io/ingress.global-static-ip-name"
 REGIONAL_STATIC_IP: Final = "kubernetes.io/ingress.regional-static-ip-name"
 BACKEND_CONFIG: Final = "cloud.google.com/backend-config"
 BETA_BACKEND_CONFIG: Final = "beta.cloud.google.com/backend-config"
+SUPPRESS_XPN: Final = "networking.gke.io/suppress-firewall-xpn-error"
 REQUIRE_SECURITY_POLICY: Final = "glbc.gcp.kubernetes.io/require-security-policy"
 PRE_SHARED_CERT: Final = "ingress.gcp.kubernetes.io/pre-shared-cert"
 MANAGED_CERTIFICATES: Final = "networking.gke.io/managed-certificates"
@@ -116,6 +117,15 @@ ROWS: Final = (
         default="none",
         meaning="The settings of the front end.",
         bad="one that does not exist changes nothing: `FrontendConfigNotFound`",
+    ),
+    Row(
+        key=SUPPRESS_XPN,
+        on="Ingress",
+        by="people",
+        form="boolean",
+        default="`false`",
+        meaning="`true`: no event `XPN` with the command that a shared VPC's security admin has to run.",
+        bad="counts as missing",
     ),
     Row(key=URL_MAP, on="Ingress", by="glbc", form=NAME, meaning="The URL map."),
     Row(

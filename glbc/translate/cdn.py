@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from glbc.model import compute
-from glbc.model.configs import CacheKeyBlock, CdnBlock, SignedUrlKeyRow
+from glbc.model.configs import CacheKeyBlock, CdnBlock, NegativeCachingRow, SignedUrlKeyRow
 from glbc.model.private import Private
 from glbc.translate.credentials import Credentials
 from glbc.translate.reasons import BadConfigError, Reason
@@ -24,6 +24,12 @@ SERVE_WHILE_STALE: Final = 86400
 SIGNED_MAX_AGE: Final = 0
 MOST_KEYS: Final = 3  # of one backend service (API: addSignedUrlKey)
 MOST_BYPASS: Final = 5  # API: cdnPolicy.bypassCacheOnRequestHeaders
+YEAR: Final = 31_622_400  # seconds (API: cdnPolicy.clientTtl, defaultTtl, maxTtl)
+MOST_STALE: Final = 604_800  # seconds (API: cdnPolicy.serveWhileStale)
+MOST_AGE: Final = 2**63 - 1  # seconds (API: cdnPolicy.signedUrlCacheMaxAgeSec, an int64)
+MOST_NEGATIVE: Final = 1800  # seconds (API: cdnPolicy.negativeCachingPolicy[].ttl)
+# API: cdnPolicy.negativeCachingPolicy[].code
+CODES: Final = frozenset({300, 301, 302, 307, 308, 404, 405, 410, 421, 451, 501})
 WHOLE_KEY: Final = CacheKeyBlock(
     include_host=True, include_protocol=True, include_query_string=True
 )
@@ -127,7 +133,40 @@ def _problems(block: CdnBlock) -> Iterator[str]:
     cache = block.cache_policy
     if cache and cache.query_string_blacklist and cache.query_string_whitelist:
         yield "cachePolicy: queryStringBlacklist and queryStringWhitelist exclude each other"
-    rows = block.signed_url_keys or ()
+    yield from _key_problems(block.signed_url_keys or ())
+    bypass = block.bypass_cache_on_request_headers or ()
+    if len(bypass) > MOST_BYPASS:
+        yield f"bypassCacheOnRequestHeaders: {len(bypass)} headers, {MOST_BYPASS} are the most"
+    for field, value, most in (
+        ("clientTtl", block.client_ttl, YEAR),
+        ("defaultTtl", block.default_ttl, YEAR),
+        ("maxTtl", block.max_ttl, YEAR),
+        ("serveWhileStale", block.serve_while_stale, MOST_STALE),
+        ("signedUrlCacheMaxAgeSec", block.signed_url_cache_max_age_sec, MOST_AGE),
+    ):
+        if value is not None and not 0 <= value <= most:
+            yield f"{field}: {value} is not within 0–{most}"
+    yield from _negative_problems(block.negative_caching_policy or ())
+    if (block.cache_mode or ALL_STATIC) == ALL_STATIC:
+        default, most = _or(block.default_ttl, DEFAULT_TTL), _or(block.max_ttl, MAX_TTL)
+        client = _or(block.client_ttl, CLIENT_TTL)
+        if default > most or client > most:
+            yield f"maxTtl: {most} is less than defaultTtl {default} or clientTtl {client}"
+
+
+def _negative_problems(rows: tuple[NegativeCachingRow, ...]) -> Iterator[str]:
+    codes = [row.code for row in rows]
+    if len(set(codes)) < len(codes):
+        yield "negativeCachingPolicy: every code stands there once"
+    for row in rows:
+        if row.code not in CODES:
+            allowed = ", ".join(map(str, sorted(CODES)))
+            yield f"negativeCachingPolicy: code {row.code} is none of {allowed}"
+        if not 0 <= row.ttl <= MOST_NEGATIVE:
+            yield f"negativeCachingPolicy: ttl {row.ttl} is not within 0–{MOST_NEGATIVE}"
+
+
+def _key_problems(rows: tuple[SignedUrlKeyRow, ...]) -> Iterator[str]:
     names = [row.key_name for row in rows]
     if len(rows) > MOST_KEYS:
         yield f"signedUrlKeys: {len(rows)} keys, {MOST_KEYS} are the most"
@@ -135,11 +174,3 @@ def _problems(block: CdnBlock) -> Iterator[str]:
         yield "signedUrlKeys: every key needs a name of its own"
     if not all(row.secret_name or row.key_value for row in rows):
         yield "signedUrlKeys: every key needs a keyValue or a secretName"
-    bypass = block.bypass_cache_on_request_headers or ()
-    if len(bypass) > MOST_BYPASS:
-        yield f"bypassCacheOnRequestHeaders: {len(bypass)} headers, {MOST_BYPASS} are the most"
-    if (block.cache_mode or ALL_STATIC) == ALL_STATIC:
-        default, most = _or(block.default_ttl, DEFAULT_TTL), _or(block.max_ttl, MAX_TTL)
-        client = _or(block.client_ttl, CLIENT_TTL)
-        if default > most or client > most:
-            yield f"maxTtl: {most} is less than defaultTtl {default} or clientTtl {client}"

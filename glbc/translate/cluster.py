@@ -9,7 +9,7 @@ from glbc.config import Config
 from glbc.model import compute
 from glbc.model.finding import Finding, ObjectRef
 from glbc.model.graph import Resource, wanted
-from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey, parse_link, zone
+from glbc.model.keys import Kind, Ref, ResourceKey, zone
 from glbc.model.loadbalancer import Backend
 from glbc.model.views import Hints, Node, Snapshot
 from glbc.naming import Namer
@@ -122,37 +122,3 @@ def node_tags(nodes: Iterable[Machine], hints: Hints, config: Config) -> tuple[s
         if fitting := [tag for tag in tags if node.instance.startswith(tag)]:
             found.add(max(fitting, key=len))
     return tuple(sorted(found))
-
-
-def firewall_key(namer: Namer, config: Config) -> ResourceKey:
-    """Return the key of the one firewall rule."""
-    return ResourceKey(config.project, Kind.FIREWALL, GLOBAL, namer.firewall())
-
-
-def network_key(config: Config) -> ResourceKey:
-    """Return the key of the cluster's network, given by name or by link."""
-    if "/" in config.network:
-        return parse_link(config.network, config.project)
-    return ResourceKey(config.project, Kind.NETWORK, GLOBAL, config.network)
-
-
-def firewall(
-    tags: tuple[str, ...], users: Iterable[ObjectRef], namer: Namer, config: Config
-) -> Resource:
-    """Return the rule that lets the load balancers and their health checks reach the node ports."""
-    return wanted(
-        firewall_key(namer, config),
-        compute.Firewall(
-            description="GCE L7 firewall rule",
-            network=Ref(network_key(config)),
-            source_ranges=tuple(config.health_check_source_ranges),
-            allowed=(compute.Allowed(ip_protocol="tcp", ports=tuple(config.node_port_ranges)),),
-            target_tags=tags,
-        ),
-        origin={
-            "allowed": "config node_port_ranges",
-            "source_ranges": "config health_check_source_ranges",
-            "target_tags": "config node_tags" if config.node_tags else "the instances' tags",
-        },
-        wanted_by=users,
-    )

@@ -39,4 +39,16 @@ class Credentials:
         if not value:
             message = f"secret {where} is missing data {key}"
             raise BadConfigError(Reason.BAD_BACKEND_CONFIG, message, f"put {key} there")
+        if not _is_text(value):
+            message = f"secret {where}: data {key} is not text"
+            raise BadConfigError(Reason.BAD_BACKEND_CONFIG, message, f"put the text of {key} there")
         return Private(value)
+
+
+def _is_text(value: bytes) -> bool:
+    """Tell whether a value can be sent: it stands in JSON."""
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -15,11 +15,12 @@ from glbc.model.keys import GLOBAL, Kind, ResourceKey
 from glbc.model.loadbalancer import Backend, FrontendNames
 from glbc.model.views import Hints, Ingress, Snapshot
 from glbc.naming import Namer, Scheme, finalizer_of, is_valid_name, scheme_of
-from glbc.translate import cluster, lower, probes
+from glbc.translate import cluster, firewall, lower, podless, probes
 from glbc.translate.classes import class_finding, is_ours
 from glbc.translate.ingress import Reader, scheme_for
 from glbc.translate.reading import Translated
-from glbc.translate.reasons import Reason
+from glbc.translate.reasons import AWAITED, Reason
+from glbc.translate.surprises import surprises
 from glbc.translate.tls import FOREVER
 
 
@@ -42,10 +43,16 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     served: Mapping[str, Served] = {}  # `namespace/name` of the Ingresses that are ours
     leaving: frozenset[str] = frozenset()  # deleted or of another class, our finalizer still on
     consulted: frozenset[ResourceKey] = frozenset()  # URL maps whose live routes were asked for
+    awaiting: frozenset[ResourceKey] = frozenset()  # checks that are not made before a first pod
     until: float = FOREVER  # seconds since 1970: when time alone may change it
     read: Mapping[str, Translated] = {}  # by Ingress: taken over by the next translation
     lowered: Mapping["Wanted", tuple[Resource, ...]] = {}  # by backend: likewise
     probed: probes.Probed = probes.Probed()  # what pods say of health checks: likewise
+
+    def awaited(self) -> frozenset[Kind]:
+        """Return the kinds of which something is named that is not there."""
+        reasons = {finding.reason for finding in self.findings}
+        return frozenset(kind for reason, kind in AWAITED.items() if reason in reasons)
 
     def credentials(self) -> frozenset[str]:
         """Return the Secrets that have to be read by name."""
@@ -144,7 +151,7 @@ def translate(
             keys=keys or lower.FrontEndKeys.of(claim.names, config),
             programmed=read[name].balancer is not None,
         )
-    united = _united(read, (snapshot, hints), (namer, config), before)
+    united = _united(read, (snapshot, hints, now), (namer, config), before)
     return msgspec.structs.replace(
         united,
         findings=tuple(sorted({*united.findings, *findings})),
@@ -195,15 +202,16 @@ def _collision(claim: Claim, owner: str) -> Finding:
 
 def _united(
     read: Mapping[str, Translated],
-    world: tuple[Snapshot, Hints],
+    world: tuple[Snapshot, Hints, float],
     settings: tuple[Namer, Config],
     before: Desired,
 ) -> Desired:
-    (snapshot, hints), (namer, config) = world, settings
+    (snapshot, hints, now), (namer, config) = world, settings
     backends, users = _backends(read, namer, config)
     for key in {key for one in read.values() for key in one.held}:
         backends.pop(key, None)  # it serves under a policy that somebody requires: nobody takes it
     probed = probes.probed(backends, snapshot, before.probed)
+    awaiting = podless.awaiting(probed, now)
     findings = [finding for one in read.values() for finding in one.findings]
     keep = {key for one in read.values() for key in one.kept}
     everyone = sorted({one.ingress for one in read.values() if _uses_nodes(one)})
@@ -221,7 +229,7 @@ def _united(
             backend = checked.backend
             if checked.facts.may_surprise and Kind.HEALTH_CHECK not in hints.unlisted:
                 live = hints.checks.get(key.name)
-                findings.extend(probes.surprises(backend, checked.facts, checked.service, live))
+                findings.extend(surprises(backend, checked.facts, checked.service, live))
             wanted = Wanted(key, backend, tuple(groups), frozenset(users[key]), hints.balancing)
             lowered[wanted] = before.lowered.get(wanted) or tuple(
                 lower.backend_resources(
@@ -229,19 +237,23 @@ def _united(
                 )
             )
             resources.extend(lowered[wanted])
+        ports = firewall.open_ports(backends.values(), config)
         tags = cluster.node_tags(nodes, hints, config)
-        if tags:
-            resources.append(cluster.firewall(tags, everyone, namer, config))
-        else:
-            keep.add(cluster.firewall_key(namer, config))
-            findings.extend(_no_tags(owner) for owner in everyone)
-    elif read:
-        keep.add(cluster.firewall_key(namer, config))
+        rule = firewall.rule(ports, tags, everyone, namer, config)
+        if tags and config.firewall == "manage":
+            resources.append(rule)
+        findings.extend(firewall.findings(rule, everyone, hints, config))
+    firewall_key = firewall.key(namer, config)
+    if config.firewall != "manage" or (read and all(one.key != firewall_key for one in resources)):
+        keep.add(firewall_key)
     for one in read.values():
         resources.extend(one.resources)
     return Desired(
         graph=Graph(resources),
-        until=min((one.looked_at.until for one in read.values()), default=FOREVER),
+        until=min(
+            (*(one.looked_at.until for one in read.values()), *awaiting.values()), default=FOREVER
+        ),
+        awaiting=frozenset(awaiting),
         read=read,
         lowered=lowered,
         probed=probed,
@@ -269,17 +281,6 @@ def _backends(
 def _uses_nodes(one: Translated) -> bool:
     """Tell whether nodes serve the Ingress; a last good target does not live without them."""
     return bool(one.backends) or any(key.kind == Kind.BACKEND_SERVICE for key in one.kept)
-
-
-def _no_tags(owner: ObjectRef) -> Finding:
-    return Finding(
-        owner,
-        Reason.NO_NODE_TAGS,
-        "spec",
-        "no node has a network tag that is a prefix of its name, so no firewall rule is made",
-        "set node_tags in the configuration",
-        Severity.ERROR,
-    )
 
 
 def needs_finalizer(ingress: Ingress, served: Served) -> bool:

@@ -6,16 +6,14 @@ rests on the selector, the port, the protocol and the pods that are selected, on
 taken over from the last translation while those are the same.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
-from glbc.model.compute import HttpCheck
-from glbc.model.finding import Finding, ObjectRef, Severity
 from glbc.model.keys import ResourceKey
-from glbc.model.loadbalancer import Backend, Check
+from glbc.model.loadbalancer import Backend
 from glbc.model.views import (
     Container,
     ContainerPort,
@@ -27,15 +25,12 @@ from glbc.model.views import (
     ServicePort,
     Snapshot,
 )
-from glbc.translate.reasons import Reason
 
 DESCRIPTION: Final = "Kubernetes L7 health check generated with readiness probe settings."
 SCHEMES: Final = {"HTTP2": "HTTPS"}  # what a probe says for a protocol, where it is another word
 SPARE_SEC: Final = 60  # upstream: every node asks a shared port, so less often than the kubelet
 MOST_SEC: Final = 300  # API: healthChecks.checkIntervalSec and timeoutSec
 LEGAL: Final = "/?#[]@!$&'()*+,;=:%~"  # in a request path beside letters, digits and -._ (RFC 3986)
-SHOWN: Final = 3  # how many different ones a message names
-IN_A_CONFIG: Final = "set healthCheck in a BackendConfig of the Service"
 
 
 class Selector(msgspec.Struct, frozen=True, cache_hash=True):
@@ -73,7 +68,7 @@ class ProbeFacts(msgspec.Struct, frozen=True, kw_only=True):
         """Tell whether there may be something to tell: for few Services there is."""
         if self.taken is None:
             return bool(self.unfit)
-        return len(self.asked) > 1 or _is_too_slow(self.taken.probe)
+        return len(self.asked) > 1 or is_too_slow(self.taken.probe)
 
 
 class Answers(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,7 +198,7 @@ def probe_of(asked: Question, pods: Iterable[Pod]) -> ProbeFacts:
     """Return what the probes of these pods say; the order of the pods does not matter."""
     taken: Taken | None = None
     oldest = ("", "")
-    said, unfit = set(), set()
+    every, unfit = set(), set()
     spec: PodSpec | None = None
     first: tuple[int, Probe, HttpGet] | None = None
     for pod in pods:
@@ -217,13 +212,13 @@ def probe_of(asked: Question, pods: Iterable[Pod]) -> ProbeFacts:
                     unfit.add(why)
                 elif _serves(container, asked):
                     first = first or (at, probe, probe.http_get)
-                    said.add(_said(probe.http_get))
+                    every.add(said(probe.http_get))
         age = (pod.metadata.creation_timestamp or "", pod.metadata.name)
         if first is not None and (taken is None or age < oldest):
             at, probe, get = first
             where = f"pod {pod.metadata.namespace}/{pod.metadata.name} spec.containers[{at}]"
             oldest, taken = age, Taken(probe, get, f"{where}.readinessProbe")
-    return ProbeFacts(taken=taken, asked=tuple(sorted(said)), unfit=tuple(sorted(unfit)))
+    return ProbeFacts(taken=taken, asked=tuple(sorted(every)), unfit=tuple(sorted(unfit)))
 
 
 def _is(port: ContainerPort, called: int | str) -> bool:
@@ -263,7 +258,8 @@ def _path(get: HttpGet) -> str:
     return quote(get.path if get.path.startswith("/") else f"/{get.path}", safe=LEGAL)
 
 
-def _said(get: HttpGet) -> str:
+def said(get: HttpGet) -> str:
+    """Return what a probe asks, as a message says it."""
     host = _host(get)
     return f"{_path(get)} of {host}" if host else _path(get)
 
@@ -299,111 +295,7 @@ def _within(seconds: int) -> int:
     return min(max(seconds, 1), MOST_SEC)
 
 
-def surprises(
-    backend: Backend, facts: ProbeFacts, service: Service, live: HttpCheck | None
-) -> Iterator[Finding]:
-    """Yield, on the Service, what its owner may not expect of the health check.
-
-    Args:
-        backend: with the check that is made, whatever else was put on top: what a BackendConfig
-            says is no surprise.
-        facts: what the pods say.
-        service: the Service.
-        live: what the check asks that exists. If that is not what a new one would ask, somebody has
-            edited it, or made it of something else: nothing is told of what does not apply.
-    """
-    check, taken = backend.check, facts.taken
-    if live is not None and (live.request_path or "/", live.host or "") != (check.path, check.host):
-        return
-    told: list[tuple[Reason, str, str]] = []
-    if taken is None:
-        if facts.unfit and check.origin_of("path").startswith("config "):
-            told.append((Reason.READINESS_PROBE_NOT_USED, *_unused(check, facts)))
-    else:
-        if len(facts.asked) > 1 and check.origin_of("path") == taken.origin:
-            told.append((Reason.READINESS_PROBES_DIFFER, *_differ(facts, taken)))
-        if check.origin_of("timeout_sec") == taken.origin and _is_too_slow(taken.probe):
-            told.append((Reason.READINESS_PROBE_TOO_SLOW, *_slow(check, taken.probe)))
-    for reason, message, hint in told:
-        at, _ = port_of(backend, service)
-        field = f"spec.ports[{at}]"
-        yield Finding(backend.service, reason, field, message, hint, Severity.NOTE)
-
-
-def _unused(check: Check, facts: ProbeFacts) -> tuple[str, str]:
-    why = "; ".join(_some(facts.unfit))
-    message = f"its health check asks {check.path}, because no readiness probe fits ({why})"
-    return message, f"let a probe fit before the check is made, or {IN_A_CONFIG}"
-
-
-def _differ(facts: ProbeFacts, taken: Taken) -> tuple[str, str]:
-    message = (
-        f"the readiness probes of its pods differ ({', '.join(_some(facts.asked))}); "
-        f"its health check asks {_said(taken.get)}, as the oldest pod does"
-    )
-    return message, f"give its pods one readiness probe, or {IN_A_CONFIG}"
-
-
-def _is_too_slow(probe: Probe) -> bool:
+def is_too_slow(probe: Probe) -> bool:
+    """Tell whether its times are more than a health check may have."""
     interval = probe.period_seconds + SPARE_SEC
     return max(interval, probe.timeout_seconds) > MOST_SEC or probe.timeout_seconds > interval
-
-
-def _slow(check: Check, probe: Probe) -> tuple[str, str]:
-    message = (
-        f"a health check waits at most its interval, and that is at most {MOST_SEC} s; for the "
-        f"readiness probe's period of {probe.period_seconds} s and timeout of "
-        f"{probe.timeout_seconds} s it asks every {check.check_interval_sec} s and waits "
-        f"{check.timeout_sec} s"
-    )
-    return message, f"shorten the probe's times, or {IN_A_CONFIG}"
-
-
-def _some(texts: tuple[str, ...]) -> tuple[str, ...]:
-    return (*texts[:SHOWN], "…") if len(texts) > SHOWN else texts
-
-
-def root_check_warning(
-    service: ObjectRef, field: str, path: str, *, healthy: int, endpoints: int
-) -> Finding | None:
-    """Return a warning when all that is behind a backend fails a check that asks `/`.
-
-    Args:
-        service: the Service.
-        field: its port, `spec.ports[0]`.
-        path: what the live health check asks.
-        healthy: how many of its endpoints are healthy.
-        endpoints: how many the cloud has judged.
-    """
-    if path != "/" or healthy or not endpoints:
-        return None
-    return Finding(
-        service,
-        Reason.ROOT_CHECK_FAILS,
-        field,
-        f"all {endpoints} endpoints are unhealthy, and the health check asks /, where every answer "
-        "but 200 counts as unhealthy, redirects (3xx) and 4xx as well",
-        f"answer 200 at /, or {IN_A_CONFIG}; a readiness probe counts only before the check is made",
-    )
-
-
-def stale_check_warning(
-    facts: ProbeFacts, service: ObjectRef, field: str, path: str, *, healthy: int, endpoints: int
-) -> Finding | None:
-    """Return a warning when all fails a check that asks what no readiness probe asks.
-
-    A probe that changes after the check was made is the usual cause. The arguments are those of
-    `root_check_warning`, and what the pods say now.
-    """
-    asked = {one.partition(" ")[0] for one in facts.asked}
-    if not asked or path in asked or healthy or not endpoints:
-        return None
-    said = ", ".join(_some(facts.asked))
-    return Finding(
-        service,
-        Reason.STALE_CHECK_FAILS,
-        field,
-        f"all {endpoints} endpoints are unhealthy, and the health check asks {path}, while the "
-        f"readiness probes of its pods ask {said}: a check does not follow probes",
-        f"answer 200 at {path}, or {IN_A_CONFIG}",
-    )

@@ -4,11 +4,13 @@ The codes of findings are this module's enum; those of the planner are its own, 
 because the two never import each other (a test compares). `docs/reasons.md` is made from these rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Final
 
 import msgspec
+
+from glbc.model.keys import Kind
 
 
 class Reason(StrEnum):
@@ -33,6 +35,7 @@ class Reason(StrEnum):
     DUPLICATE_HOST = "DuplicateHost"
     DUPLICATE_PATH = "DuplicatePath"
     EXTERNAL_NAME_SERVICE = "ExternalNameService"
+    FIREWALL_NOT_OPEN = "FirewallNotOpen"
     FRONTEND_CONFIG_NOT_FOUND = "FrontendConfigNotFound"
     HEADLESS_SERVICE = "HeadlessService"
     HTTP_NOT_ALLOWED = "HttpNotAllowed"
@@ -61,6 +64,16 @@ class Reason(StrEnum):
     STATIC_ADDRESS_NOT_USABLE = "StaticAddressNotUsable"
     SWITCH_WAITS = "SwitchWaits"
     TOO_MANY_CERTIFICATES = "TooManyCertificates"
+
+
+AWAITED: Final[Mapping[Reason, Kind]] = {
+    # What is missing in the cloud, and of which kind: it may be made any moment, so it is looked for.
+    Reason.CERTIFICATE_NOT_FOUND: Kind.SSL_CERTIFICATE,
+    Reason.STATIC_ADDRESS_NOT_USABLE: Kind.ADDRESS,
+    Reason.SECURITY_POLICY_NOT_FOUND: Kind.SECURITY_POLICY,
+    Reason.SSL_POLICY_NOT_FOUND: Kind.SSL_POLICY,
+    Reason.FIREWALL_NOT_OPEN: Kind.FIREWALL,
+}
 
 
 class BadConfigError(Exception):
@@ -209,6 +222,12 @@ FINDINGS: Final = (
         "A backend names a Service of type `ExternalName`: it has no pods and no node port. What "
         "served before keeps serving, else the default backend does.",
         "Name a Service of type `NodePort`.",
+    ),
+    Row(
+        Reason.FIREWALL_NOT_OPEN,
+        "With `firewall: verify`: the network's rules do not let the health checks reach the nodes. "
+        "Backends stay unhealthy.",
+        "Run the command that the message names, or let a security admin do it.",
     ),
     Row(
         Reason.FRONTEND_CONFIG_NOT_FOUND,
@@ -392,6 +411,12 @@ PLANNED: Final = (
         "Ingresses are missing that nobody was seen to delete: nothing is taken away until a resync "
         "later they are still missing.",
         "See whether the API server has lost its data; if their finalizer was removed by force, wait.",
+    ),
+    Row(
+        "PodsAwaited",
+        "Its Service was made a moment ago and has no pod yet; the health check waits some seconds "
+        "for one, to be made from its readiness probe.",
+        "",
     ),
     Row("FinalizerMissing", "Its Ingress gets its finalizer first.", ""),
     Row("ReadOnly", "glbc runs in read-only mode.", "Switch it off."),

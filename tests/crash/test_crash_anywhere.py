@@ -7,6 +7,8 @@ import pytest
 
 from fakes.build import ingress, service
 from glbc.model.calls import Write
+from tests.scenario.test_backendconfig import KEY, OTHER_KEY, install, secret, web_service
+from tests.scenario.test_backendconfig import config as backend_config
 from tests.support import pki
 from tests.support.house import House
 
@@ -100,6 +102,48 @@ STORY: tuple[Callable[[House], None], ...] = (
 )
 
 
+def configured(house: House) -> None:
+    """Create what BackendConfigs can be applied to, and the policies that they name."""
+    install(house)
+    house.apply(
+        web_service(),
+        service("shop/dflt", "80->30303"),
+        ingress("shop/web", {"a.example.com": [("/", "web:80")]}, default="dflt:80"),
+        ingress("shop/other", {"b.example.com": [("/", "web:80")]}, default="dflt:80"),
+        secret("signing", key_value=KEY),
+        secret("client", client_id="me", client_secret="hush"),
+    )
+
+
+def config_with(**spec: Any) -> Callable[[House], None]:
+    """Return the step that applies a BackendConfig."""
+
+    def step(house: House) -> None:
+        house.apply(backend_config(spec))
+
+    step.__name__ = f"config with {', '.join(spec) or 'nothing'}"
+    return step
+
+
+def rotate_key(house: House) -> None:
+    house.apply(secret("signing", key_value=OTHER_KEY))
+
+
+CDN = {"enabled": True, "signedUrlKeys": [{"keyName": "one", "secretName": "signing"}]}
+IAP = {"enabled": True, "oauthclientCredentials": {"secretName": "client"}}
+CONFIGURED: tuple[Callable[[House], None], ...] = (
+    configured,
+    config_with(timeoutSec=75, securityPolicy={"name": "armor"}, healthCheck={"port": 30999}),
+    config_with(cdn=CDN, customRequestHeaders={"headers": ["X-A: b"]}),
+    rotate_key,
+    config_with(iap=IAP, sessionAffinity={"affinityType": "CLIENT_IP"}),
+    config_with(),
+    delete_one,
+    delete_all,
+)
+STORIES = {"an Ingress": STORY, "a BackendConfig": CONFIGURED}
+
+
 class Stopped(BaseException):
     """The process is gone: nothing in it may catch this."""
 
@@ -130,13 +174,13 @@ def arm(house: House, number: int, moment: str) -> None:
         house.cluster.write = write  # type: ignore[method-assign]
 
 
-def tell(number: int = 0, moment: str = "before") -> tuple[list[Any], bool]:
-    """Run the story, stopping once; return the state of the cloud after each step."""
+def tell(story: str, number: int = 0, moment: str = "before") -> tuple[list[Any], bool]:
+    """Run a story, stopping once; return the state of the cloud after each step."""
     house = House()
     if number:
         arm(house, number, moment)
     states, stopped = [], False
-    for step in STORY:
+    for step in STORIES[story]:
         step(house)
         try:
             house.settle()
@@ -150,9 +194,14 @@ def tell(number: int = 0, moment: str = "before") -> tuple[list[Any], bool]:
     return states, stopped
 
 
+@pytest.fixture(scope="module", params=STORIES)
+def story(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def undisturbed() -> list[Any]:
-    states, _ = tell()
+def undisturbed(story: str) -> list[Any]:
+    states, _ = tell(story)
     return states
 
 
@@ -161,11 +210,11 @@ def undisturbed() -> list[Any]:
 )
 @pytest.mark.parametrize("part", range(4), ids=lambda n: f"part {n + 1} of 4")
 def test_stopped_anywhere_it_comes_to_the_same_end(
-    undisturbed: list[Any], moment: str, part: int
+    undisturbed: list[Any], story: str, moment: str, part: int
 ) -> None:
     number, reached = part + 1, True
     while reached:
-        states, reached = tell(number, moment)
+        states, reached = tell(story, number, moment)
         assert undisturbed == states, f"stopped {moment} write {number}"
         number += 4
     assert number > 8, "the story has no such moment"

@@ -10,29 +10,30 @@ import base64
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import yaml
 
 from fakes.build import node, service
+from glbc.model.configs import Credential
 from glbc.model.views import VIEWS, Snapshot, decode_hook
 from glbc.naming import FINALIZER_V1, FINALIZER_V2
 from glbc.translate import annotations as ours
 from glbc.translate.classes import CONTROLLER
 from tests.golden.cases import VIEW_OF
+from tests.property.drawn import Drawer, spec_schema
 from tests.property.words import (
+    BYTES,
     CLASSES,
     CONFIGS,
     FLAGS,
-    FLOATS,
     HOSTS,
     INGRESS_NOTES,
     INGRESSES,
+    KEY,
     NAMESPACES,
-    NUMBERS,
     PATH_TYPES,
     PATHS,
     PORT_NAMES,
@@ -46,17 +47,7 @@ from tests.support import pki
 
 Manifest = dict[str, Any]
 
-CRDS: Final = Path(__file__).parents[2] / "deploy" / "crds"
 ZONES: Final = ("us-central1-a", "us-central1-b")
-
-
-@cache
-def spec_schema(plural: str) -> dict[str, Any]:
-    """Return the schema of the spec of a kind in deploy/crds."""
-    definition = yaml.safe_load((CRDS / f"{plural}.yaml").read_text())
-    whole = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    found: dict[str, Any] = whole["properties"]["spec"]
-    return found
 
 
 @cache
@@ -68,6 +59,7 @@ def usual() -> tuple[Manifest, ...]:
         service("shop/web", "http=80->30080", "https=443->30081"),
         service("shop/api", "http=80->30082"),
         pki.secret("shop/crt", crt, key),
+        opaque("shop/keys", client_id=b"client", client_secret=b"word", key_value=KEY),
         node("n1", ZONES[0]),
     )
 
@@ -87,7 +79,7 @@ class Maker:
 
     def __init__(self, seed: int, *, wild: bool = False) -> None:
         self.rng = random.Random(seed)
-        self.wild = wild
+        self.drawer = Drawer(self.rng, wild=wild)
 
     def one(self, *values: Any) -> Any:
         return self.rng.choice(values)
@@ -102,12 +94,23 @@ class Maker:
 
     def cluster(self) -> list[Manifest]:
         """Return the objects of a cluster, each name once."""
-        found = {key_of(one): one for one in usual() if self.often(0.7)}
+        common = [*usual(), self.usual_config()]
+        found = {key_of(one): self.using(one) for one in common if self.often(0.85)}
         for make, most in KINDS.values():
             for _ in range(self.rng.randrange(most + 1)):
                 made = make(self)
                 found[key_of(made)] = made
         return list(found.values())
+
+    def usual_config(self) -> Manifest:
+        return self.backend_config() | {"metadata": {"namespace": "shop", "name": "cfg"}}
+
+    def using(self, one: Manifest) -> Manifest:
+        """Let a usual Service use the usual BackendConfig."""
+        if one["kind"] != "Service" or self.often(0.3):
+            return one
+        notes = {"cloud.google.com/backend-config": '{"default":"cfg"}'}
+        return one | {"metadata": one["metadata"] | {"annotations": notes}}
 
     # The kinds ------------------------------------------------------------------------------------
 
@@ -140,8 +143,11 @@ class Maker:
     def backend(self) -> Manifest:
         if self.often(0.05):
             return {"resource": {"apiGroup": "x.example.com", "kind": "Bucket", "name": "b"}}
-        number, name = {"number": self.one(*PORTS, 8080)}, {"name": self.one(*PORT_NAMES, "gone")}
-        return {"service": {"name": self.one(*SERVICES, "gone"), "port": self.one(number, name)}}
+        if self.often(0.7):
+            port = self.one({"number": 80}, {"name": "http"})
+            return {"service": {"name": self.one("web", "api"), "port": port}}
+        port = self.one({"number": self.one(*PORTS, 8080)}, {"name": self.one(*PORT_NAMES, "gone")})
+        return {"service": {"name": self.one(*SERVICES, "gone"), "port": port}}
 
     def rules(self) -> list[Manifest]:
         return [self.rule() for _ in range(self.one(0, 1, 1, 2, 3))]
@@ -177,7 +183,10 @@ class Maker:
             ports[0].pop("nodePort", None)
         elif self.often(0.05) and kind == "ClusterIP":
             spec["clusterIP"] = "None"
-        meta = self.meta(SERVICES, self.notes(SERVICE_NOTES))
+        notes = self.notes(SERVICE_NOTES)
+        if self.often():
+            notes = {"cloud.google.com/backend-config": '{"default":"cfg"}', **notes}
+        meta = self.meta(SERVICES, notes)
         return {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec}
 
     def port(self, index: int, kind: str) -> Manifest:
@@ -195,11 +204,13 @@ class Maker:
 
     def secret(self) -> Manifest:
         crt, key = self.one(*pairs())
-        kind = self.one("kubernetes.io/tls", "kubernetes.io/tls", "kubernetes.io/tls", "Opaque")
+        meta = self.meta(SECRETS, {})
+        named = meta["name"] == "keys"  # as BackendConfigs do
+        kind = "Opaque" if named or self.often(0.1) else "kubernetes.io/tls"
         data = {"tls.crt": encoded(crt), "tls.key": encoded(key)}
         if kind == "Opaque":
-            data = self.some({"client_id": encoded(b"i"), "client_secret": "", "key_value": "eA=="})
-        meta = self.meta(SECRETS, {})
+            fields = ("client_id", "client_secret", "key_value")
+            data = {name: encoded(self.one(*BYTES)) for name in fields if self.often(0.9)}
         return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "type": kind, "data": data}
 
     def node(self) -> Manifest:
@@ -222,8 +233,11 @@ class Maker:
 
     def ingress_class(self) -> Manifest:
         spec = {"controller": self.one(CONTROLLER, CONTROLLER, "k8s.io/ingress-gce", "x.com/y")}
-        if self.often(0.3):
-            spec["parameters"] = {"kind": "X", "name": "x", "scope": "Cluster"}
+        if self.often():
+            group = self.one("glbc.gcp.kubernetes.io", "glbc.gcp.kubernetes.io", "x.example.com")
+            kind = self.one("IngressParameters", "IngressParameters", "X")
+            where = {"name": self.one("cfg", "gone"), "scope": "Cluster"}
+            spec["parameters"] = {"apiGroup": group, "kind": kind, **where}
         meta: Manifest = {"name": self.one(*CLASSES[:2], "gce")}
         if self.often(0.1):
             meta["annotations"] = {"ingressclass.kubernetes.io/is-default-class": self.one(*FLAGS)}
@@ -236,9 +250,13 @@ class Maker:
     def backend_config(self) -> Manifest:
         return self.custom("BackendConfig", "cloud.google.com/v1", "backendconfigs")
 
+    def ingress_parameters(self) -> Manifest:
+        made = self.custom("IngressParameters", "glbc.gcp.kubernetes.io/v1", "ingressparameters")
+        return made | {"metadata": {"name": made["metadata"]["name"]}}
+
     def custom(self, kind: str, api: str, plural: str) -> Manifest:
         made = {"apiVersion": api, "kind": kind, "metadata": self.meta(CONFIGS, {})}
-        return made if self.often(0.05) else made | {"spec": self.value(spec_schema(plural))}
+        return made if self.often(0.05) else made | {"spec": self.drawer.value(spec_schema(plural))}
 
     def pod(self) -> Manifest:
         meta = self.meta(("p1", "p2", "p3"), {})
@@ -280,40 +298,12 @@ class Maker:
         few = self.rng.sample(sorted(table), k=self.one(0, 0, 0, 1, 1, 2, len(table)))
         return {key: self.one(*table[key]) for key in few}
 
-    def value(self, schema: Mapping[str, Any]) -> Any:
-        """Return a value that a schema allows; if wild, one of its type."""
-        match schema["type"]:
-            case "object":
-                wanted = schema.get("required", ())
-                fields = {name: self.value(one) for name, one in schema["properties"].items()}
-                return {k: v for k, v in fields.items() if k in wanted or self.often(0.4)}
-            case "array":
-                most = min(schema.get("maxItems", 3), 3)
-                return [self.value(schema["items"]) for _ in range(self.one(0, 1, most))]
-            case "boolean":
-                return self.often()
-        return self.wildly(schema) if self.wild else self.fitting(schema)
-
-    def wildly(self, schema: Mapping[str, Any]) -> Any:
-        """Return a value of the type of a schema."""
-        known = {"string": TEXTS, "number": FLOATS, "integer": NUMBERS}
-        return self.one(*known[schema["type"]])
-
-    def fitting(self, schema: Mapping[str, Any]) -> Any:
-        """Return a value at the edges of what a schema allows."""
-        if "enum" in schema:
-            return self.one(*schema["enum"])
-        if schema["type"] == "string":
-            plain = ("cfg", "crt", "X-Example: {client_region}", "/healthz", *TEXTS)
-            return "key" if "pattern" in schema else self.one(*plain)
-        low, high = schema.get("minimum", 0), schema.get("maximum", 2**31 - 1)
-        return self.one(low, high, low + (0.5 if schema["type"] == "number" else 1))
-
 
 # kind -> (how one is made, how many there are at most)
 KINDS: Final[Mapping[str, tuple[Callable[[Maker], Manifest], int]]] = {
     "Node": (Maker.node, 4),
     "IngressClass": (Maker.ingress_class, 2),
+    "IngressParameters": (Maker.ingress_parameters, 2),
     "Service": (Maker.service, 8),
     "Secret": (Maker.secret, 5),
     "FrontendConfig": (Maker.frontend_config, 3),
@@ -331,6 +321,13 @@ def key_of(manifest: Manifest) -> tuple[str, str, str]:
 
 def encoded(value: bytes) -> str:
     return base64.b64encode(value).decode()
+
+
+def opaque(name: str, **words: bytes) -> Manifest:
+    namespace, _, own = name.partition("/")
+    meta = {"namespace": namespace, "name": own}
+    data = {key: encoded(value) for key, value in words.items()}
+    return {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": meta, "data": data}
 
 
 def spoilt(manifest: Manifest, rng: random.Random) -> Manifest:
@@ -357,8 +354,13 @@ def read(manifests: Sequence[Manifest]) -> tuple[Snapshot, list[str]]:
     """Return what the watches make of objects: their views, and what cannot be read."""
     views: dict[str, dict[str, Any]] = {name: {} for name in VIEW_OF.values()}
     unreadable = []
+    named: dict[str, Credential | None] = {}
     for manifest in manifests:
-        kind = manifest["kind"]
+        kind, meta = manifest["kind"], manifest["metadata"]
+        if kind == "Secret":
+            with suppress(msgspec.MsgspecError, TypeError, KeyError):  # it counts as not read
+                credential = msgspec.convert(manifest, Credential, dec_hook=decode_hook)
+                named[f"{meta['namespace']}/{meta['name']}"] = credential
         if kind not in VIEW_OF or (
             kind == "Secret" and manifest.get("type") != "kubernetes.io/tls"
         ):
@@ -371,4 +373,4 @@ def read(manifests: Sequence[Manifest]) -> tuple[Snapshot, list[str]]:
             continue
         name = f"{view.metadata.namespace}/{view.metadata.name}".removeprefix("/")
         views[VIEW_OF[kind]][name] = view
-    return Snapshot(**views, complete=frozenset(VIEWS)), unreadable
+    return Snapshot(**views, credentials=named, complete=frozenset(VIEWS)), unreadable

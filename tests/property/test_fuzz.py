@@ -25,6 +25,7 @@ from glbc.naming import Namer
 from glbc.translate.desired import Desired, translate
 from tests.golden.cases import KUBE_SYSTEM, UID, VIEW_OF, config_of
 from tests.property import manifests
+from tests.property.drawn import CRDS
 from tests.property.manifests import Maker, Manifest, spoilt
 from tests.support import pki
 from tests.support.house import House
@@ -38,6 +39,7 @@ SEEDS = st.integers(0, 2**32)
 HINTS = Hints(
     certificates=frozenset({"own-cert"}),
     addresses={"own-ip": "203.0.113.7"},
+    policies={kind: frozenset({"policy"}) for kind in (Kind.SECURITY_POLICY, Kind.SSL_POLICY)},
 )
 
 
@@ -134,11 +136,13 @@ def accepted(house: House, objects: Sequence[Manifest]) -> list[Manifest]:
 
 def house_of(objects: Sequence[Manifest], seed: int) -> House:
     house = House(seed=seed, nodes={}, node_tags=["n"])
-    for path in sorted(manifests.CRDS.glob("*.yaml")):
+    for path in sorted(CRDS.glob("*.yaml")):
         house.apply(yaml.safe_load(path.read_text()))
     crt, key = (part.decode() for part in pki.fixed_pair("own.example.com"))
     for kind, body in (
         ("addresses", {"name": "own-ip"}),
+        ("securityPolicies", {"name": "policy"}),
+        ("sslPolicies", {"name": "policy"}),
         ("sslCertificates", {"name": "own-cert", "certificate": crt, "privateKey": key}),
     ):
         house.cloud._ask("POST", f"/compute/v1/projects/demo/global/{kind}", body)
@@ -147,7 +151,7 @@ def house_of(objects: Sequence[Manifest], seed: int) -> House:
     return house
 
 
-@fuzz(40)
+@fuzz(30)
 @given(clusters(wild=False), SEEDS)
 def test_every_cluster_comes_to_rest_unrefused_and_a_fresh_controller_writes_nothing(
     objects: list[Manifest], seed: int
@@ -157,7 +161,7 @@ def test_every_cluster_comes_to_rest_unrefused_and_a_fresh_controller_writes_not
     assert_at_rest(house)
 
 
-@fuzz(30)
+@fuzz(22)
 @given(clusters(wild=False), clusters(wild=False), SEEDS)
 def test_every_edit_of_a_cluster_comes_to_rest_unrefused(
     before: list[Manifest], after: list[Manifest], seed: int
@@ -173,7 +177,7 @@ def test_every_edit_of_a_cluster_comes_to_rest_unrefused(
     assert_at_rest(house)
 
 
-@fuzz(20)
+@fuzz(15)
 @given(clusters(wild=False), SEEDS)
 def test_every_cluster_that_loses_its_ingresses_leaves_nothing(
     objects: list[Manifest], seed: int

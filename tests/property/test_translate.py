@@ -469,7 +469,9 @@ def test_an_ingress_is_served_leaving_or_told_why(snapshot: Snapshot, hints: Hin
 def _seen(end: Graph[Observed], snapshot: Snapshot) -> tuple[Graph[Observed], Hints]:
     """Return the cloud as the inventory knows it after listing it, and the hints of that."""
     known = known_names(snapshot, NAMER)
-    inventory = Inventory("p", lambda key, spec: ownership_of(key, spec, NAMER, known))
+    inventory = Inventory(
+        dict.fromkeys(MANAGED, "p"), lambda key, spec: ownership_of(key, spec, NAMER, known)
+    )
     for kind in MANAGED:
         bodies = []
         for node in end.of_kind(kind):

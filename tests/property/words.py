@@ -18,7 +18,7 @@ NAMESPACES: Final = (*("shop",) * 10, "shop-web", "n" * 63)
 INGRESSES: Final = ("web", "api", "web-api", "my.web", LONG, LONG[:-1] + "m", DOTTED, "0web")
 SERVICES: Final = ("web", "web", "web", "api", "api", "s" * 63)
 CONFIGS: Final = ("cfg", "cfg", "other")
-SECRETS: Final = ("crt", "crt", "crt", "more", "more", DOTTED)
+SECRETS: Final = ("crt", "crt", "crt", "more", "more", "keys", "keys", DOTTED)
 PORT_NAMES: Final = ("http", "http", "https", "p" * 15)
 PORTS: Final = (80, 80, 443, 1, 65535)
 CLASSES: Final = ("ours", "foreign", "typo", "gce")
@@ -48,6 +48,21 @@ TEXTS: Final = (
     "1e999",
     "{}",
 )
+KEY: Final = b"MDEyMzQ1Njc4OWFiY2RlZg=="  # 128 bits in base64url
+BYTES: Final = (b"x", KEY, KEY, b"\xff\xfe\x00", b"", b" x\n", "ü☃".encode(), b"y" * 9000)
+# What fits into a field of a BackendConfig or FrontendConfig.
+STRINGS: Final[Mapping[str, Sequence[str]]] = {
+    "headers": ("X-Example: a", "X-Region: {client_region}", "X-Empty:", "X: " + "v" * 900),
+    "requestPath": ("/healthz", "/a?b=c", "/"),
+    "name": ("policy", "policy", "policy", "gone", ""),
+    "sslPolicy": ("policy", "policy", "gone", ""),
+    "secretName": ("keys", "keys", "keys", "gone", ""),
+    "keyName": ("one", "two", "k" * 63),
+    "keyValue": (KEY.decode(), "A" * 22 + "==", ""),
+    "headerName": ("X-Bypass", "authorization"),
+    "queryStringBlacklist": ("utm_source", "page"),
+    "queryStringWhitelist": ("utm_source", "page"),
+}
 NUMBERS: Final = (0, 1, -1, 30, 2**31 - 1, 2**31, 2**63 - 1, -(2**63))
 FLOATS: Final = (0.0, 1.0, 0.5, -1.0, 1e308, 1)
 # What people and machines put where JSON is wanted.

@@ -21,7 +21,7 @@ from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey, refs_in
 from glbc.model.kinds import completed
 from glbc.model.loadbalancer import Backend, Host, LoadBalancer, Route
 from glbc.naming import Namer, Scheme
-from glbc.translate import cluster, lower
+from glbc.translate import cluster, firewall, lower
 from glbc.translate.cluster import Machine
 
 Rng = random.Random
@@ -113,7 +113,9 @@ def desired(wish: Wish) -> Graph[Resource]:
     backends = {_service(index): _backend(wish, index) for index in users}
     groups = cluster.group_keys(machines, NAMER, CONFIG)
     resources.extend(cluster.groups(machines, backends, everyone, NAMER, CONFIG))
-    resources.append(cluster.firewall(CONFIG.node_tags, everyone, NAMER, CONFIG))
+    resources.append(
+        firewall.rule(CONFIG.node_port_ranges, CONFIG.node_tags, everyone, NAMER, CONFIG)
+    )
     for index, owners in users.items():
         for resource in lower.backend_resources(
             _service(index), _backend(wish, index), groups, owners, balancing="", namer=NAMER

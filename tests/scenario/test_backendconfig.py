@@ -47,13 +47,17 @@ def web_service(annotation: str = '{"default": "web"}', **annotations: str) -> d
     return made
 
 
-def a_shop(spec: dict[str, Any] | None = None, **settings: Any) -> House:
-    house = House(**settings)
+def install(house: House) -> None:
+    """Install the custom kinds, and make the policies that they name."""
     for crd in ("backendconfigs", "frontendconfigs"):
         house.apply(yaml.safe_load((CRDS / f"{crd}.yaml").read_text()))
-    for name in ("armor", "shield"):
-        house.gce.seed("securityPolicies", "global", name, {})
+    house.gce.seed("securityPolicies", "global", "armor", {})
     house.gce.seed("sslPolicies", "global", "modern", {"profile": "MODERN"})
+
+
+def a_shop(spec: dict[str, Any] | None = None, **settings: Any) -> House:
+    house = House(**settings)
+    install(house)
     if spec is not None:
         house.apply(config(spec))
     house.apply(

@@ -152,9 +152,9 @@ def test_a_new_backend_has_a_minute_more_before_it_is_told_to_fail() -> None:
     house = House()
     house.gce.health.set("UNHEALTHY")
     house.apply(*SERVICES, WEB)
-    live(house, 1)
+    live(house, 10)
     assert house.address("shop/web")
-    live(house, MINUTE)
+    live(house, MINUTE - 5)
     assert house.events("BackendUnhealthy") == []
     live(house, 2 * MINUTE)
     assert len(house.events("BackendUnhealthy")) == 3

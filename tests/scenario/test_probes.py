@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from fakes.build import container, http_get, ingress, pod, service
+from glbc.model.keys import Kind
 from glbc.model.views import VIEWS
-from tests.scenario.test_stories import edit, wrote
+from glbc.translate.podless import MOMENT_SEC
+from tests.scenario.test_stories import edit, routes, wrote
 from tests.scenario.test_takeover import a_cluster_of_ingress_gce
 from tests.support.house import House
 
@@ -102,6 +104,36 @@ def test_a_check_edited_by_hand_survives_every_change_of_the_probe() -> None:
     house.settle()
     assert wrote(house) == []
     assert asked(house) == ("/mine", 9, 3)
+
+
+def test_one_apply_of_everything_waits_for_the_first_pod() -> None:
+    """The Ingress is seen before its Deployment's pod: a check made then would ask / for ever."""
+    house = House()
+    house.apply(*SERVICES, WEB)
+    house.settle(patience=1.0)
+    assert house.names("healthChecks") == []
+    house.apply(app("front-1", PROBE))
+    house.settle()
+    assert asked(house) == ("/ready", 75, 5)
+    assert house.address("shop/web")
+
+
+def test_a_pod_that_never_comes_is_waited_for_a_moment_only() -> None:
+    house = House()
+    house.apply(*SERVICES, WEB)
+    house.settle(patience=MOMENT_SEC + 1)
+    assert asked(house) == ("/", 60, 60)
+
+
+def test_what_serves_goes_on_while_a_new_backend_waits_for_its_pod() -> None:
+    house = shop(app("front-1", PROBE))
+    rules = {"a.example.com": [("/", "front:80"), ("/more", "more:80")]}
+    house.apply(service("shop/more", "80->30309"), ingress("shop/web", rules))
+    house.settle(patience=1.0)
+    assert not [call for call in house.cloud.writes if call.key.kind == Kind.URL_MAP]
+    assert "/more" not in routes(house)
+    house.settle()
+    assert routes(house)["/more"] == f"k8s-be-30309--{UID}"
 
 
 def test_no_check_is_made_before_the_pods_are_seen() -> None:

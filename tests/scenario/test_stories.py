@@ -628,3 +628,22 @@ class TestTakeover:
         house.start()
         house.settle()
         assert wrote(house) == []
+
+
+def test_what_was_missing_is_found_soon_after_it_was_made() -> None:
+    """The hint is a command: who runs it does not wait for a resync of ten minutes."""
+    house = House()
+    house.apply(
+        service("shop/web", "80->30301"),
+        ingress(
+            "shop/web",
+            default="web:80",
+            annotations={"kubernetes.io/ingress.global-static-ip-name": "front"},
+        ),
+    )
+    house.settle(patience=5)
+    assert house.events("StaticAddressNotUsable")
+    assert house.address("shop/web") == ""
+    house.gce.seed("addresses", "global", "front", {"address": "203.0.113.7"})
+    house.settle(patience=31)
+    assert house.address("shop/web") == "203.0.113.7"

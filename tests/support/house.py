@@ -31,6 +31,7 @@ from glbc.model.views import VIEWS, Snapshot, decode_hook
 from glbc.naming import Namer
 
 PROJECT = "demo"
+HOST = "host"
 CLUSTER_UID = "16f2a1b3c4d5e6f7"
 KUBE_SYSTEM_UID = "6d1f3c1e-7a55-4a3f-9d0a-2f4c7f0b9a11"
 NAMER = Namer(CLUSTER_UID, KUBE_SYSTEM_UID)
@@ -60,15 +61,18 @@ IRREGULAR = {
 class InProcessCloud:
     """The Cloud port on the fake cloud's in-process door."""
 
-    def __init__(self, world: GceWorld) -> None:
+    def __init__(self, world: GceWorld, host: GceWorld | None = None) -> None:
+        """Reach `world`; and `host`, the project of a shared VPC, which has the firewall rules."""
         self.world = world
+        self.host = host
         self.writes: list[Call] = []
         self.before: Callable[[Call], None] = lambda _: None
         self.after: Callable[[Call], None] = lambda _: None
         self._requests = 0
 
     def list(self, kind: str) -> Sequence[Mapping[str, Any]]:
-        base = f"/compute/v1/projects/{PROJECT}"
+        shared = self.host is not None and kind == "firewalls"
+        base = f"/compute/v1/projects/{HOST if shared else PROJECT}"
         found: list[Mapping[str, Any]] = []
         query: dict[str, str] = {}
         while True:
@@ -115,7 +119,7 @@ class InProcessCloud:
         for _ in range(100):
             if operation["status"] == "DONE":
                 break
-            wait = f"/compute/v1/projects/{PROJECT}/{scope}/operations/{name}/wait"
+            wait = f"/compute/v1/projects/{key.project}/{scope}/operations/{name}/wait"
             operation = self._ask("POST", wait)
         self.after(call)
         if "error" in operation:
@@ -128,7 +132,8 @@ class InProcessCloud:
         self, method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
         try:
-            answer = self.world.handle(GceRequest(method, path, query or {}, body))
+            host = self.host if path.startswith(f"/compute/v1/projects/{HOST}/") else None
+            answer = (host or self.world).handle(GceRequest(method, path, query or {}, body))
         except AnswerLostError as lost:
             raise Transient(f"{method} {path}: {lost}") from lost
         if answer.status >= 400:
@@ -260,11 +265,18 @@ class House:
         nodes: Mapping[str, str] | None = None,
         gce: GceWorld | None = None,
         kube: KubeWorld | None = None,
+        shared_vpc: bool = False,
         **settings: Any,
     ) -> None:
-        """Make the worlds (`nodes`: name → zone) unless they are given, and start the controller."""
+        """Make the worlds (`nodes`: name → zone) unless they are given, and start the controller.
+
+        With `shared_vpc` the network, and so the firewall rule, is in a project of its own.
+        """
         self.clock = VirtualClock()
         self.gce = gce or GceWorld(project=PROJECT, clock=self.clock)
+        self.host = GceWorld(project=HOST, clock=self.clock) if shared_vpc else None
+        if shared_vpc:
+            settings["network"] = f"projects/{HOST}/global/networks/default"
         self.kube = kube or KubeWorld(clock=self.clock)
         self.seed = seed
         self.config = Config(project=PROJECT, **settings)
@@ -282,7 +294,7 @@ class House:
 
     def start(self) -> None:
         """Start a fresh controller: nothing of an earlier one is known to it."""
-        self.cloud = InProcessCloud(self.gce)
+        self.cloud = InProcessCloud(self.gce, self.host)
         self.cluster = InProcessCluster(self.kube)
         self.workers = InlineWorkers(Runner(self.cloud, self.clock), self.cluster, self.seed)
         self.loop = Loop(self.config, NAMER, self.cluster, self.workers, self.clock)

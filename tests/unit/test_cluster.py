@@ -14,14 +14,13 @@ from glbc.model.views import Hints, Node
 from glbc.naming import Namer
 from glbc.translate.cluster import (
     Machine,
-    firewall,
     group_keys,
     groups,
     machine_of,
     machines,
-    network_key,
     node_tags,
 )
+from glbc.translate.firewall import network_key, open_ports, rule
 from tests.golden.cases import config_of, snapshot_of
 
 NAMER = Namer("16f2a1b3c4d5e6f7", "6d1f3c1e-7a55-4a3f-9d0a-2f4c7f0b9a11")
@@ -192,12 +191,12 @@ def test_the_firewall_rule_says_what_the_configuration_says() -> None:
     config: Config = config_of(
         node_port_ranges=["30000-30100", "31000"], health_check_source_ranges=["10.0.0.0/8"]
     )
-    rule = firewall(("b", "a"), [USER], NAMER, config)
-    assert rule.spec == compute.Firewall(
+    made = rule(open_ports((), config), ("b", "a"), [USER], NAMER, config)
+    assert made.spec == compute.Firewall(
         description="GCE L7 firewall rule",
         network=Ref(network_key(config)),
         source_ranges=("10.0.0.0/8",),
         allowed=(compute.Allowed(ip_protocol="tcp", ports=("30000-30100", "31000")),),
         target_tags=("a", "b"),
     )
-    assert (rule.key.name, rule.wanted_by) == ("k8s-fw-l7--16f2a1b3c4d5e6f7", (USER,))
+    assert (made.key.name, made.wanted_by) == ("k8s-fw-l7--16f2a1b3c4d5e6f7", (USER,))

@@ -98,6 +98,22 @@ def test_what_is_said(facts: Facts, expected: tuple[str, str, str]) -> None:
     assert found[expected[0]] == expected
 
 
+def test_what_waits_for_a_moment_that_passes_is_not_blocked() -> None:
+    passing = Blocked(
+        key=BACKEND, op=Op.CREATE, reason=Reason.FINALIZER_MISSING, by="web", hint="it comes"
+    )
+    waits = Blocked(
+        key=ResourceKey("p", Kind.ADDRESS, GLOBAL, "a"),
+        op=Op.CREATE,
+        reason=Reason.NEEDS_BLOCKED,
+        by="be",
+        hint="it waits",
+    )
+    for blocked, why in (((passing, waits), "InProgress"), ((waits,), "Blocked")):
+        made = fold(Facts(ingress=INGRESS, blocked=blocked), (), 0.0)
+        assert [one.reason for one in made if one.type == "Programmed"] == [why]
+
+
 def test_the_cause_is_told_and_not_what_waits_for_it() -> None:
     waits = Blocked(
         key=ResourceKey("p", Kind.ADDRESS, GLOBAL, "a"),

@@ -8,6 +8,7 @@ from glbc.engine.inventory import Inventory
 from glbc.model.compute import HealthCheck
 from glbc.model.graph import Ownership
 from glbc.model.keys import GLOBAL, Kind, ResourceKey
+from glbc.model.kinds import MANAGED
 from glbc.plan.planner import Action, Op, Reason
 
 KEY = ResourceKey("p", Kind.HEALTH_CHECK, GLOBAL, "a")
@@ -20,7 +21,7 @@ def body(**fields: Any) -> dict[str, Any]:
 
 
 def inventory() -> Inventory:
-    return Inventory("p", lambda _key, _spec: Ownership.OWNED)
+    return Inventory(dict.fromkeys(MANAGED, "p"), lambda _key, _spec: Ownership.OWNED)
 
 
 def test_a_list_begun_before_a_create_ended_does_not_undo_it() -> None:

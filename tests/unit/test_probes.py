@@ -22,10 +22,8 @@ from glbc.translate.probes import (
     answered,
     probed,
     question,
-    root_check_warning,
-    stale_check_warning,
-    surprises,
 )
+from glbc.translate.surprises import root_check_warning, stale_check_warning, surprises
 from tests.golden.cases import config_of, snapshot_of
 
 USER = ObjectRef("Ingress", "shop", "web")
