@@ -18,9 +18,11 @@ from glbc.model.graph import Graph, Observed
 from glbc.model.health import EMPTY, HEALTHY, UNKNOWN, of_groups
 from glbc.model.keys import Kind, ResourceKey
 from glbc.translate.desired import Desired
+from glbc.translate.reasons import Reason
 
 SICK_SEC: Final = 30.0  # how old an answer may get that says a backend fails: does it last?
-EAGER_SEC: Final = 2.0  # how old an answer may get that a switch waits for
+EAGER_SEC: Final = 2.0  # how old an answer may get that a switch waits for …
+EAGER_SHARE: Final = 0.8  # … as long as all of these take no more than this of the budget
 BATCH: Final = 20  # reads of one job: one turn of the loop for all of them
 MINUTE: Final = 60.0
 
@@ -45,6 +47,7 @@ class Health:
         self._spent: deque[float] = deque()  # when reads of the last minute were begun
         self._probes: dict[ResourceKey, tuple[Probe, ...]] = {}
         self._eager: frozenset[ResourceKey] = frozenset()
+        self._eager_wait = EAGER_SEC
         self._used: frozenset[ResourceKey] = frozenset()
         self._looked_at: tuple[Desired | None, Graph[Observed] | None] = (None, None)
         self._states: dict[ResourceKey, str] | None = None
@@ -69,6 +72,9 @@ class Health:
         known = {probe for probes in self._probes.values() for probe in probes}
         self._seen = {probe: seen for probe, seen in self._seen.items() if probe in known}
         self._states = None
+        urgent = sum(len(probes) for key, probes in self._probes.items() if key in self._eager)
+        paid = MINUTE * urgent / (EAGER_SHARE * self._budget) if self._budget else MINUTE
+        self._eager_wait = max(EAGER_SEC, paid)
 
     def jobs(self) -> Iterator[HealthJob]:
         """Yield the reads that are due and that the budget allows."""
@@ -152,7 +158,7 @@ class Health:
     def _wait(self, service: ResourceKey, seen: Seen) -> float:
         """Return how old the answer may get, in seconds."""
         if service in self._eager:
-            return min(EAGER_SEC, self._interval)
+            return min(self._eager_wait, self._interval)
         fails = seen.state not in {HEALTHY, UNKNOWN, EMPTY}
         return min(SICK_SEC, self._interval) if fails else self._interval
 
@@ -163,8 +169,11 @@ def _used(desired: Desired | None) -> tuple[frozenset[ResourceKey], frozenset[Re
     eager: set[ResourceKey] = set()
     for one in desired.read.values() if desired else ():
         used |= one.serving()
-        eager.update(key for move in one.waiting for key in (move.old, move.new))
-    return frozenset(used | eager), frozenset(eager)
+        waited_for = {key for move in one.waiting for key in (move.old, move.new)}
+        used |= waited_for
+        if not any(finding.reason == Reason.SWITCH_WAITS for finding in one.findings):
+            eager |= waited_for  # else it may take for ever, and is in no hurry
+    return frozenset(used), frozenset(eager)
 
 
 def _reached(actual: Graph[Observed]) -> Iterator[ResourceKey]:

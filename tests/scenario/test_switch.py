@@ -331,17 +331,32 @@ def test_a_rule_over_a_limit_is_not_even_tried() -> None:
     assert not wrote_warm(house)
 
 
-def test_health_of_the_old_and_the_new_is_read_every_two_seconds_and_no_others() -> None:
+def asked(house: House, seconds: float) -> list[str]:
+    """Live for a while, and return whose health was read."""
+    before = len([call for call in house.gce.calls() if call.method.endswith("getHealth")])
+    live(house, seconds)
+    after = [call for call in house.gce.calls() if call.method.endswith("getHealth")]
+    return [call.name for call in after[before:]]
+
+
+def test_who_stays_for_long_is_not_asked_about_every_moment() -> None:
+    house = a_live_shop(switch_wait_sec=30, switch_policy="stay")
+    house.apply(web("new:80"))
+    live(house, 60)
+    names = asked(house, 120)
+    assert names.count(NEW) <= 2 * 5
+    assert names.count(FRONT) <= 2 * 3
+
+
+def test_health_of_the_old_and_the_new_is_read_at_once_and_no_others() -> None:
     house = a_live_shop()
     house.apply(web("new:80"))
     live(house, 2)
-    before = [call for call in house.gce.calls() if call.method.endswith("getHealth")]
-    live(house, 20)
-    after = [call for call in house.gce.calls() if call.method.endswith("getHealth")]
-    asked = [call.name for call in after[len(before) :]]
-    assert asked.count(NEW) >= 16  # two groups
-    assert asked.count(FRONT) >= 16
-    assert asked.count(API) <= 2
+    names = asked(house, 20)
+    assert names.count(NEW) >= 14  # two groups, each every 2.5 s
+    assert names.count(FRONT) >= 14
+    assert names.count(API) <= 2
+    assert len(asked(house, 60)) <= house.config.health_reads_per_min
 
 
 def test_health_wakes_no_translation_without_a_switch() -> None:
