@@ -47,13 +47,13 @@ def hints_of(
         "http_proxies": {},
         "https_proxies": {},
         "addresses": {},
+        "certificates": {},
         "rules": {},
         "firewalls": {node.key: node.spec for node in nodes if isinstance(node.spec, Firewall)},
         "protected": {},
         "proxy_policies": {},
         "protocols": _protocols(nodes),
     }
-    certificates: set[str] = set()
     modes: set[Any] = set()
     listeners: set[tuple[str, str, ResourceKey]] = set()
     for node in nodes:
@@ -69,7 +69,7 @@ def hints_of(
                 facts["https_proxies"][node.key] = tuple(ref.to for ref in listed)
                 facts["proxy_policies"].update(_target(node.key, node.spec.ssl_policy))
             case SslCertificate():
-                certificates.add(node.key.name)
+                facts["certificates"][node.key.name] = node.spec.certificate or ""
             case Address(address=str() as ip):
                 facts["addresses"][node.key.name] = ip
             case ForwardingRule(ip_address=str() as ip):
@@ -80,7 +80,6 @@ def hints_of(
     return Hints(
         **facts,
         checks=_checks(nodes),
-        certificates=frozenset(certificates),
         listeners=frozenset(listeners),
         unlisted=frozenset(unlisted),
         balancing="UTILIZATION" if "UTILIZATION" in known else "".join(sorted(known)),

@@ -353,7 +353,7 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     url_maps: Mapping[ResourceKey, UrlMap] = {}  # the routes served now
     http_proxies: Mapping[ResourceKey, ResourceKey] = {}  # proxy -> the URL map that it serves
     https_proxies: Mapping[ResourceKey, tuple[ResourceKey, ...]] = {}  # -> its certificates
-    certificates: frozenset[str] = frozenset()  # names of all that there are, whoever made them
+    certificates: Mapping[str, str] = {}  # name -> PEM chain of all that there are, whose ever
     policies: Mapping[str, frozenset[str]] = {}  # kind of policy -> the names of all; none: unknown
     proxy_policies: Mapping[ResourceKey, ResourceKey] = {}  # HTTPS proxy -> its SSL policy
     protected: Mapping[ResourceKey, ResourceKey] = {}  # backend service -> its security policy

@@ -180,6 +180,7 @@ class Reader:
                 front=front_facts(self.ingress, keys, self.hints),
                 guarded=self.hints.protected if self.guards else None,
                 policies=self.hints.policies,
+                certificates=tls.looked_up,
                 keys=keys,
                 until=min(tls.until, switch.until),
             ),

@@ -77,6 +77,7 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
             and seen.switches == switch_facts(seen.moves, seen.keys, hints)
             and seen.front == front_facts(seen.ingress, seen.keys, hints)
             and seen.policies == hints.policies
+            and all(hints.certificates.get(name) == there for name, there in seen.certificates)
             and (seen.guarded is None or seen.guarded == hints.protected)
         )
 
@@ -98,6 +99,7 @@ class LookedAt(msgspec.Struct, frozen=True, kw_only=True):
     switches: tuple[Any, ...]  # switch_facts: nothing at rest
     front: tuple[Any, ...]  # front_facts
     policies: Mapping[str, frozenset[str]]
+    certificates: tuple[tuple[str, str | None], ...]  # our names, and the chain that is there
     guarded: Mapping[ResourceKey, ResourceKey] | None  # None: no policy is required
     keys: FrontEndKeys
     until: float  # seconds since 1970: from then on time alone may change it

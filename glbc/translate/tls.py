@@ -7,7 +7,7 @@ before it is uploaded: Compute Engine's own answers do not say which Secret is m
 import base64
 import binascii
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -35,6 +35,7 @@ from glbc.translate.reasons import Reason
 
 LEAST_RSA_BITS: Final = 2048
 FOREVER: Final = float("inf")
+OTHER_NAMES: Final = (b"", b"\n1", b"\n2")  # what is hashed beside the content, one after the other
 
 
 class BadPairError(ValueError):
@@ -64,6 +65,7 @@ class Secured(msgspec.Struct, frozen=True, kw_only=True):
     kept: frozenset[ResourceKey] = frozenset()  # served now, and nobody can say better
     findings: tuple[Finding, ...] = ()
     until: float = FOREVER  # seconds since 1970: when time alone may change this
+    looked_up: tuple[tuple[str, str | None], ...] = ()  # our names, and the chain that is there
 
 
 def secret_names(ingress: Ingress) -> list[str]:
@@ -104,7 +106,7 @@ def secured(  # noqa: PLR0913  # one Ingress, seen from all sides
     managed = annotations.text(ingress.metadata, annotations.MANAGED_CERTIFICATES)
     if not (ingress.spec.tls or pre_shared(ingress) or managed):
         return Secured()
-    reader = _Reader(ingress, names, scheme, namer, now)
+    reader = _Reader(ingress, names, scheme, namer, now, hints.certificates)
     certificates: dict[ResourceKey, Resource | None] = {}
     for name in pre_shared(ingress):
         if name in hints.certificates:
@@ -121,10 +123,12 @@ def secured(  # noqa: PLR0913  # one Ingress, seen from all sides
     served = hints.https_proxies.get(proxy, ())
     for resource in reader.uploads(snapshot, proxy.project, {key.name for key in served}):
         certificates[resource.key] = resource
-    for key in [key for key in certificates if key in hints.refused and key not in served]:
-        del certificates[key]  # the others are not held up; the event of the refusal says why
+    refused = [key for key in certificates if key in hints.refused and key not in served]
+    # They are tried again, and do not hold the others up; the event of the refusal says why.
+    parked = [certificates.pop(key) for key in refused]
     ours = [key for key in served if key.name.startswith(names.certificate_prefix)]
-    last_good = [key for key in ours if key not in certificates] if reader.missed else []
+    missed = reader.missed or bool(refused)
+    last_good = [key for key in ours if key not in certificates] if missed else []
     if (count := len(certificates) + len(last_good)) > MOST_CERTIFICATES:
         # A list cut short would take HTTPS from some hosts: what serves stays, whole (lbc#1144).
         reader.miss(
@@ -138,10 +142,11 @@ def secured(  # noqa: PLR0913  # one Ingress, seen from all sides
     return Secured(
         asked=True,
         certificates=(*certificates, *last_good),
-        resources=tuple(resource for resource in certificates.values() if resource),
+        resources=tuple(one for one in (*certificates.values(), *parked) if one),
         kept=frozenset(last_good),
         findings=tuple(dict.fromkeys(reader.findings)),
         until=reader.until,
+        looked_up=tuple(reader.looked_up.items()),
     )
 
 
@@ -149,13 +154,21 @@ class _Reader:
     """Reads the Secrets of one Ingress. Used once."""
 
     def __init__(
-        self, ingress: Ingress, names: FrontendNames, scheme: Scheme, namer: Namer, now: float
+        self,
+        ingress: Ingress,
+        names: FrontendNames,
+        scheme: Scheme,
+        namer: Namer,
+        now: float,
+        there: Mapping[str, str],
     ) -> None:
         self.ingress = ingress
         self.names = names
         self.scheme = scheme
         self.namer = namer
         self.now = now
+        self.there = there
+        self.looked_up: dict[str, str | None] = {}
         self.findings: list[Finding] = []
         self.missed = False  # is something asked for that cannot be served?
         self.until = FOREVER
@@ -183,7 +196,7 @@ class _Reader:
                 continue
             try:
                 pair = pair_of(secret)
-                name = self.namer.certificate(self.scheme, meta.namespace, meta.name, pair.chain)
+                name = self._name_of(pair)
                 self._check_time(pair, is_served=name in served)
             except BadPairError as bad:
                 problem = f"Secret {where}: {bad.field} {bad}"
@@ -196,6 +209,21 @@ class _Reader:
                 wanted_by=(self.ingress.ref,),
             )
 
+    def _name_of(self, pair: Pair) -> str:
+        """Return the name of a certificate: another one where something else has it (contrib#2521).
+
+        The name holds a hash of the content, so that this is a stray upload; its content decides.
+        """
+        meta = self.ingress.metadata
+        for other in OTHER_NAMES:
+            content = pair.chain + other
+            name = self.namer.certificate(self.scheme, meta.namespace, meta.name, content)
+            self.looked_up[name] = self.there.get(name)
+            if is_same_chain(self.there.get(name), pair.chain):
+                return name
+        hint = "delete the certificates of these names that nobody uses"
+        raise BadPairError("data[tls.crt]", "finds all its names taken in the project", hint)
+
     def _check_time(self, pair: Pair, *, is_served: bool) -> None:
         """Refuse what is not valid now, unless it is what serves: it is better than nothing."""
         if pair.begins > self.now:
@@ -207,6 +235,21 @@ class _Reader:
         elif not is_served:
             day = datetime.fromtimestamp(pair.ends, UTC).date()
             raise BadPairError("data[tls.crt]", f"has expired on {day}", "renew the certificate")
+
+
+def is_same_chain(there: str | None, chain: bytes) -> bool:
+    """Tell whether a certificate in the cloud is, or may be, the one of a chain.
+
+    Unknown counts as the same, and so do other line breaks: what serves is not replaced for them.
+    """
+    if not there or there.split() == chain.decode("ascii", "replace").split():
+        return True
+    try:
+        old = x509.load_pem_x509_certificates(there.encode())
+        new = x509.load_pem_x509_certificates(chain)
+    except ValueError:
+        return False
+    return old == new
 
 
 def pair_of(secret: Secret) -> Pair:

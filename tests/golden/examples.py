@@ -25,7 +25,7 @@ EXAMPLES = sorted((DEPLOY / "examples").glob("*.yaml"))
 GOLDEN = Path(__file__).parent / "examples"
 NOW = pki.START.timestamp() + 86400
 HINTS = Hints(
-    certificates=frozenset({"example-cert"}),
+    certificates={"example-cert": ""},
     addresses={"example-ip": "203.0.113.7"},
 )
 
