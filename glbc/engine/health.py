@@ -50,7 +50,8 @@ class Health:
         self._eager_wait = EAGER_SEC
         self._used: frozenset[ResourceKey] = frozenset()
         self._looked_at: tuple[Desired | None, Graph[Observed] | None] = (None, None)
-        self._states: dict[ResourceKey, str] | None = None
+        self._states: dict[ResourceKey, str] = {}
+        self._is_stale = False
         self.reached: Mapping[ResourceKey, float] = {}  # since when (monotonic) a rule leads there
 
     def look(self, desired: Desired | None, actual: Graph[Observed]) -> None:
@@ -71,7 +72,7 @@ class Health:
                 self._probes[key] = tuple(Probe(key, one.group.to) for one in live.spec.backends)
         known = {probe for probes in self._probes.values() for probe in probes}
         self._seen = {probe: seen for probe, seen in self._seen.items() if probe in known}
-        self._states = None
+        self._is_stale = True
         urgent = sum(len(probes) for key, probes in self._probes.items() if key in self._eager)
         paid = MINUTE * urgent / (EAGER_SHARE * self._budget) if self._budget else MINUTE
         self._eager_wait = max(EAGER_SEC, paid)
@@ -106,7 +107,7 @@ class Health:
                 self._seen[probe] = msgspec.structs.replace(old, ended=outcome.ended)
             else:
                 self._seen[probe] = Seen(of_groups(()), outcome.began, outcome.ended)
-        self._states = None
+        self._is_stale = True
 
     def in_flight(self) -> int:
         """Return the number of reads under way."""
@@ -123,12 +124,15 @@ class Health:
 
     def states(self) -> Mapping[ResourceKey, str]:
         """Return the word for each backend of which one was read since a rule leads to it."""
-        if self._states is None:
-            self._states = {
+        if self._is_stale:
+            states = {
                 key: of_groups(seen.state for seen in found)
                 for key, probes in self._probes.items()
                 if (found := [s for p in probes if (s := self._fresh(p)) is not None])
             }
+            self._is_stale = False
+            if states != self._states:  # else the same object: who looked at it need not look again
+                self._states = states
         return self._states
 
     def asked_at(self, service: ResourceKey) -> float:

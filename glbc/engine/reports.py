@@ -5,7 +5,7 @@ quiet: what was said last, and when. Owned by the loop.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -16,11 +16,14 @@ from glbc.engine.health import Health
 from glbc.engine.ports import Clock
 from glbc.model.calls import EventNote, IngressPatch, Write
 from glbc.model.finding import ObjectRef
+from glbc.model.graph import Graph, Observed
 from glbc.model.health import HEALTHY, UNKNOWN
 from glbc.model.keys import ResourceKey
 from glbc.model.views import Ingress
 from glbc.plan.planner import Blocked
 from glbc.translate import annotations
+from glbc.translate.desired import Desired
+from glbc.translate.reading import Translated
 
 APART_SEC: Final = 60.0  # between two writes of their own for one Ingress
 BUSY_SEC: Final = 30.0  # how long work must last before it is said that it lasts
@@ -30,6 +33,7 @@ LASTS_SEC: Final = 30.0  # how long a backend must fail before it is told
 START_SEC: Final = 60.0  # that the cloud has to probe a backend once a rule leads to it
 UNHEALTHY: Final = "BackendUnhealthy"
 BACK: Final = "BackendHealthy"
+SAID: Final = Report()  # nothing is due to be said
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -41,9 +45,26 @@ class Said(msgspec.Struct, frozen=True):
     flipped: float  # the last write in which a status changed
 
 
+class Basis(NamedTuple):
+    """What the facts of one Ingress rest on; compared by identity, which costs nothing."""
+
+    ingress: Ingress
+    read: Translated
+    actual: Graph[Observed]
+    states: Mapping[ResourceKey, str]
+    steps: bool
+    blocked: tuple[Blocked, ...]
+
+    def is_same(self, other: "Basis") -> bool:
+        """Tell whether nothing has changed."""
+        pairs = zip(self[:-1], other[:-1], strict=True)
+        return all(one is two for one, two in pairs) and self.blocked == other.blocked
+
+
 class Draft(msgspec.Struct, frozen=True):
     """What is due to be said of one Ingress."""
 
+    basis: Basis
     facts: Facts
     conditions: tuple[Condition, ...]
     values: Mapping[str, str]
@@ -76,15 +97,15 @@ class Reports:
             ingress = turn.snapshot.ingresses.get(name)
             if ingress is None:
                 continue
-            facts = conditions.facts_of(
+            basis = Basis(
                 ingress,
-                turn.desired,
+                turn.desired.read[name],
                 turn.actual,
                 states,
-                steps=ingress.ref in steps,
-                blocked=tuple(blocked.get(ingress.ref, ())),
+                ingress.ref in steps,
+                tuple(blocked.get(ingress.ref, ())),
             )
-            draft = self._draft(name, ingress, facts)
+            draft = self._draft(name, basis, turn.desired)
             self._drafts[name] = draft
             reports[name] = self._judged(name, ingress, draft)
         for memory in (self._said, self._drafts):
@@ -139,29 +160,41 @@ class Reports:
         """Yield the moments at which something held back may be written."""
         yield from self._due.values()
 
-    def _draft(self, name: str, ingress: Ingress, facts: Facts) -> Draft:
+    def _draft(self, name: str, basis: Basis, desired: Desired) -> Draft:
         old = self._drafts.get(name)
-        if old is not None and old.facts == facts:
+        if old is not None and old.basis.is_same(basis):
             return old
+        facts = conditions.facts_of(
+            basis.ingress,
+            desired,
+            basis.actual,
+            basis.states,
+            steps=basis.steps,
+            blocked=basis.blocked,
+        )
+        if old is not None and old.facts == facts:
+            return msgspec.structs.replace(old, basis=basis)
         said = self._said.get(name)
-        previous = said.conditions if said else _published(ingress)
+        previous = said.conditions if said else _published(basis.ingress)
         made = conditions.fold(facts, previous, self._clock.time())
         values = {annotations.CONDITIONS: conditions.encoded(made)}
         if facts.health:
             values[annotations.BACKENDS] = conditions.backends_map(facts.health)
-        return Draft(facts, made, values)
+        return Draft(basis, facts, made, values)
 
     def _judged(self, name: str, ingress: Ingress, draft: Draft) -> Report:
         """Tell whether what is due is worth a write of its own now; else remember when it is."""
         have = ingress.metadata.annotations or {}
+        if all(have.get(key) == value for key, value in draft.values.items()):
+            self._since.pop((name, "busy"), None)
+            self._since.pop((name, "awaited"), None)
+            return SAID
         busy = _is_busy(draft.conditions)
         report = Report(values=draft.values, early=busy)
         now, said = self._clock.monotonic(), self._said.get(name)
         awaited = self._health.is_awaited(service for service, _ in draft.facts.health)
         busy_since = self._lasting(name, "busy", busy, now)
         awaited_since = self._lasting(name, "awaited", awaited, now)
-        if all(have.get(key) == value for key, value in draft.values.items()):
-            return report
         if said and said.values == draft.values and now - said.written < RETRY_SEC:
             return msgspec.structs.replace(report, alone=True)
         was = conditions.status_of(said.conditions if said else _published(ingress))
