@@ -68,6 +68,10 @@ Count = Annotated[int, Meta(ge=0, description="give a whole number, 0 for no lim
 Workers = Annotated[int, Meta(ge=1, le=256, description="give a whole number from 1 to 256")]
 WaitSec = Annotated[int, Meta(ge=1, le=86400, description="give seconds from 1 to 86400")]
 CallSec = Annotated[int, Meta(ge=1, le=3600, description="give seconds from 1 to 3600")]
+SwitchSec = Annotated[int, Meta(ge=0, le=3600, description="give seconds from 0 to 3600")]
+SwitchPolicy = Annotated[Literal["switch", "stay"], Meta(description="give switch or stay")]
+HealthSec = Annotated[int, Meta(ge=5, le=86400, description="give seconds from 5 to 86400")]
+HealthReads = Annotated[int, Meta(ge=0, le=6000, description="give a whole number from 0 to 6000")]
 ResyncSec = Annotated[int, Meta(ge=10, le=86400, description="give seconds from 10 to 86400")]
 DebounceSec = Annotated[float, Meta(ge=0, le=60, description="give seconds from 0 to 60")]
 RedirectMode = Annotated[Literal["", "tls", "explicit"], Meta(description="give tls or explicit")]
@@ -171,6 +175,17 @@ class Config(Section, frozen=True):
     # seconds, 0-60, not below debounce_sec; a burst waits no longer
     parked_retry_sec: WaitSec = 60
     # seconds, 1-86400; how long a refused action waits before it is tried again
+    switch_wait_sec: SwitchSec = 60
+    # seconds, 0-3600; how long a live route keeps its backend until the cloud finds the new one
+    # HEALTHY, from when it can; 0: not at all
+    switch_policy: SwitchPolicy = "switch"
+    # what a route does after that wait; switch: goes to the new backend as it is; stay: keeps the old
+    # one until the new one is HEALTHY, and says so
+    health_interval_sec: HealthSec = 60
+    # seconds, 5-86400; how old what is known of a backend's health may get
+    health_reads_per_min: HealthReads = 120
+    # 0-6000; reads of health in any minute, one for each group of a backend; when there are more
+    # groups, what is known of each gets older; 0: none, nothing is said of health
 
     log_format: LogFormat = "console"
     # console for people, json for collectors

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from msgspec import UNSET
 
+from glbc.conditions import Report
 from glbc.config import Config
 from glbc.model import compute
 from glbc.model.calls import EventNote, IngressPatch, StatusPatch, Write
@@ -64,14 +65,21 @@ def leaving_keys(
     return tuple(key for key in keys if key not in desired.graph and key not in desired.keep)
 
 
+NO_REPORT = Report()
+
+
 def writes(
-    snapshot: Snapshot, desired: Desired, plan: Plan, actual: Graph[Observed]
+    snapshot: Snapshot,
+    desired: Desired,
+    plan: Plan,
+    actual: Graph[Observed],
+    reports: Mapping[str, Report],
 ) -> Iterator[Write]:
     """Yield what has to be written for the Ingresses that are served and for all findings."""
     for name, served in desired.served.items():
         ingress = snapshot.ingresses.get(name)
         if ingress is not None:
-            yield from _served(ingress, served, actual)
+            yield from _served(ingress, served, actual, reports.get(name, NO_REPORT))
     for finding in desired.findings:
         if note := _note_of(finding, snapshot):
             yield note
@@ -214,7 +222,9 @@ def _policy_notes(action: Action, snapshot: Snapshot) -> Iterator[EventNote]:
         yield from _event(owner, "Warning", reason, message, snapshot)
 
 
-def _served(ingress: Ingress, served: Served, actual: Graph[Observed]) -> Iterator[Write]:
+def _served(
+    ingress: Ingress, served: Served, actual: Graph[Observed], report: Report
+) -> Iterator[Write]:
     meta = ingress.metadata
     finalizers: tuple[str, ...] | None = None
     if needs_finalizer(ingress, served):
@@ -223,6 +233,8 @@ def _served(ingress: Ingress, served: Served, actual: Graph[Observed]) -> Iterat
     # One patch when the whole front end is there, not one for each part of it.
     wanted = _annotations(served, actual)
     changed = {k: v for k, v in wanted.items() if v != have.get(k)}
+    if changed or report.alone or (finalizers is not None and report.early):
+        changed |= {k: v for k, v in report.values.items() if v != have.get(k)}
     if finalizers is not None or changed:
         yield IngressPatch(
             ingress=ingress.ref,
@@ -253,6 +265,8 @@ def _annotations(served: Served, actual: Graph[Observed]) -> dict[str, str | Non
         listed = proxy.spec.ssl_certificates
         certificates = "" if listed is UNSET else ",".join(ref.to.name for ref in listed)
     redirect = keys.redirect_map if keys.redirect_map in actual else None
+    address = actual.get(keys.address)
+    reserved = address is not None and address.ownership is Ownership.OWNED
     return {
         annotations.URL_MAP: keys.url_map.name,
         annotations.TARGET_PROXY: keys.http_proxy.name if http else None,
@@ -261,6 +275,7 @@ def _annotations(served: Served, actual: Graph[Observed]) -> dict[str, str | Non
         annotations.HTTPS_FORWARDING_RULE: keys.https_rule.name if https else None,
         annotations.REDIRECT_URL_MAP: redirect.name if redirect else None,
         annotations.SSL_CERT: (certificates or None) if https else None,
+        annotations.MANAGED_ADDRESS: keys.address.name if reserved else None,
     }
 
 

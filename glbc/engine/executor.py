@@ -11,12 +11,22 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET
 
-from glbc.engine.jobs import ActionJob, Body, Job, ListJob, Outcome, ReadJob
+from glbc.engine.jobs import (
+    ActionJob,
+    Body,
+    HealthJob,
+    Job,
+    ListJob,
+    Outcome,
+    Probe,
+    ReadJob,
+)
 from glbc.engine.ports import Clock, Cloud
 from glbc.errors import AlreadyExists, CloudError, NotFound, Rejected, Stale, Transient
 from glbc.model import codec
 from glbc.model.calls import Call, Verb
 from glbc.model.graph import Observed
+from glbc.model.health import UNKNOWN, of_members
 from glbc.model.keys import Kind, Ref, ResourceKey
 from glbc.model.kinds import ROWS
 from glbc.plan.diff import Change
@@ -41,8 +51,11 @@ class Runner:
         attempt = Attempt(self._cloud, self._clock)
         error: CloudError | None = None
         bodies: tuple[Body, ...] = ()
+        health: tuple[tuple[Probe, str], ...] = ()
         try:
             match job:
+                case HealthJob():
+                    health = tuple(self._health(job))
                 case ListJob():
                     bodies = tuple(self._list(job))
                 case ReadJob():
@@ -64,7 +77,18 @@ class Runner:
             bodies=bodies,
             writes=attempt.writes,
             misfits=tuple(sorted(attempt.misfits.items(), key=lambda row: row[0])),
+            health=health,
         )
+
+    def _health(self, job: HealthJob) -> Iterator[tuple[Probe, str]]:
+        """Ask for one group after the other; a cloud that does not answer is not asked on."""
+        for probe in job.probes:
+            try:
+                yield probe, of_members(self._cloud.health(probe.service, probe.group))
+            except CloudError as failure:
+                yield probe, UNKNOWN
+                if isinstance(failure, Transient):
+                    return
 
     def _list(self, job: ListJob) -> Iterator[Body]:
         ours = set(job.groups)

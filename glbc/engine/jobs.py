@@ -33,7 +33,20 @@ class ActionJob(msgspec.Struct, frozen=True):
     live: Observed | None
 
 
-Job = ReadJob | ListJob | ActionJob
+class Probe(msgspec.Struct, frozen=True, order=True, cache_hash=True):
+    """One group of one backend service: what one read of health is about."""
+
+    service: ResourceKey
+    group: ResourceKey
+
+
+class HealthJob(msgspec.Struct, frozen=True):
+    """Read the health of some groups, one after the other."""
+
+    probes: tuple[Probe, ...]
+
+
+Job = ReadJob | ListJob | ActionJob | HealthJob
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,3 +62,4 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     bodies: tuple[Body, ...] = ()  # of a ListJob
     writes: int = 0  # mutations that were sent
     misfits: tuple[tuple[ResourceKey, CloudError], ...] = ()  # instances that cannot join a group
+    health: tuple[tuple[Probe, str], ...] = ()  # of a HealthJob: a word for each that was asked

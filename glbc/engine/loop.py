@@ -16,10 +16,13 @@ from glbc.config import Config
 from glbc.engine.absentees import Absentees, Turn
 from glbc.engine.backoff import Backoff
 from glbc.engine.bell import Bell
+from glbc.engine.health import Health
 from glbc.engine.inventory import Inventory
-from glbc.engine.jobs import ActionJob, ListJob, Outcome, ReadJob
+from glbc.engine.jobs import ActionJob, HealthJob, ListJob, Outcome, ReadJob
 from glbc.engine.ports import Clock, Cluster, Workers
 from glbc.engine.publisher import Publisher
+from glbc.engine.reports import Reports
+from glbc.engine.switches import Switches
 from glbc.errors import (
     AlreadyExists,
     CloudError,
@@ -32,7 +35,7 @@ from glbc.errors import (
 )
 from glbc.model.calls import EventNote
 from glbc.model.compute import Spec
-from glbc.model.graph import Graph, Observed, Ownership
+from glbc.model.graph import Ownership
 from glbc.model.keys import Kind, ResourceKey
 from glbc.model.kinds import MANAGED, POLICIES, ROWS
 from glbc.model.views import Hints, Snapshot
@@ -87,6 +90,9 @@ class Loop:
         self._suspected: set[ResourceKey] = set()  # … because one of ours may be in them too
         self._seen_complete = False
         self._absentees = Absentees(clock, config.resync_sec)
+        self._health = Health(config, clock)
+        self._reports = Reports(self._health, clock)
+        self._switches = Switches(self._health, clock)
 
     # One turn -----------------------------------------------------------------------------------
 
@@ -122,14 +128,16 @@ class Loop:
         seen = guard.pods_first(whole, desired.awaiting)
         due = guard.finalizers_first(seen, lacking)
         self.turn = Turn(snapshot, desired, actual, due)
+        self._health.look(desired, actual)
         started = self._start(due)
         read = self._read(snapshot, desired)
-        told = self._publish(snapshot, desired, due, actual)
+        told = self._publish(self.turn)
         return listing or started or read or told
 
     def in_flight(self) -> int:
         """Return the number of cloud jobs that have not come back."""
-        return len(self._flying) + len(self._reading) + len(self._listing)
+        busy = len(self._flying) + len(self._reading) + len(self._listing)
+        return busy + self._health.in_flight()
 
     def wake_in(self) -> float:
         """Return the seconds until something is due by itself."""
@@ -141,6 +149,8 @@ class Loop:
             if kind not in self._listing
         )
         due.extend((*self._absentees.due(), *self.inventory.misfits_due()))
+        due.extend(self._health.wake_at())
+        due.extend(self._reports.due())
         if self.turn is not None:
             until = self.turn.desired.until
             due.append(now + max(0.0, until - self.clock.time()))
@@ -159,7 +169,9 @@ class Loop:
         self._learn_names(snapshot)
         refused = {key for key, refusal in self._parked.items() if refusal.action.op is Op.CREATE}
         hints = self.inventory.hints(refused | self._taken)
-        before: Desired | None = None
+        before: Desired | None = self._translated[2] if self._translated else None
+        actual = self.inventory.graph()
+        hints = self._switches.known(hints, before, actual, self._parked.values())
         now = self.clock.time()
         if self._translated is not None:
             seen, old, before = self._translated
@@ -224,6 +236,9 @@ class Loop:
                 self._reading.add(key)
                 self.workers.start(ReadJob(key))
                 started = True
+        for job in self._health.jobs():
+            self.workers.start(job)
+            started = True
         return started
 
     def _kinds(self) -> tuple[str, ...]:
@@ -263,6 +278,8 @@ class Loop:
                 case ReadJob():
                     self._reading.discard(outcome.job.key)
                     self._fold_read(outcome, outcome.job.key)
+                case HealthJob():
+                    self._health.fold(outcome, outcome.job)
                 case ActionJob():
                     self._flying.pop(outcome.job.action.key, None)
                     self._fold_action(outcome, outcome.job.action)
@@ -354,9 +371,8 @@ class Loop:
 
     # Kubernetes ---------------------------------------------------------------------------------
 
-    def _publish(
-        self, snapshot: Snapshot, desired: Desired, due: Plan, actual: Graph[Observed]
-    ) -> bool:
+    def _publish(self, turn: Turn) -> bool:
+        snapshot, desired, actual, due = turn.snapshot, turn.desired, turn.actual, turn.plan
         leaving = releases(
             snapshot,
             desired,
@@ -367,7 +383,9 @@ class Loop:
             namer=self.namer,
             config=self.config,
         )
-        current = list(writes(snapshot, desired, due, actual))
+        current = list(writes(snapshot, desired, due, actual, self._reports.of(turn)))
+        self._reports.noted(current)
+        current.extend(self._reports.events(turn))
         sent = self._publisher.tell(current, snapshot)
         self._publisher.forget({note for note in current if isinstance(note, EventNote)})
         return self._publisher.tell(leaving, snapshot) or sent

@@ -29,6 +29,14 @@ class Cloud(Protocol):
         """Return the links of the instances of an instance group. Raises NotFound."""
         ...
 
+    def health(self, service: ResourceKey, group: ResourceKey) -> Sequence[str]:
+        """Return the health state of each member of a group behind a backend service; asks once.
+
+        Raises:
+            CloudError: NotFound, Rejected when the group is not (any more) behind it, and so on.
+        """
+        ...
+
     def call(self, call: Call) -> None:
         """Send one mutation and return when its operation is done.
 

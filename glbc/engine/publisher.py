@@ -13,6 +13,7 @@ from glbc.model.views import Snapshot
 
 log = structlog.get_logger()
 
+RECURRING: Final = frozenset({"BackendHealthy"})  # news as often as it happens
 LASTS_SEC: Final = 1.0  # how long what a warning says must hold before it is told
 
 
@@ -57,7 +58,11 @@ class Publisher:
 
     def forget(self, current: Collection[Write]) -> None:
         """Forget the warnings that hold no more: if one comes back, it is told again."""
-        self._told = {note for note in self._told if note.type == "Normal" or note in current}
+        self._told = {
+            note
+            for note in self._told
+            if note in current or (note.type == "Normal" and note.reason not in RECURRING)
+        }
 
     def fold(self) -> None:
         """Take in how the writes ended; one that failed is due again after a while."""

@@ -12,7 +12,7 @@ from typing import TypeVar
 import structlog
 
 from glbc.engine.executor import Runner
-from glbc.engine.jobs import Job, ListJob, Outcome
+from glbc.engine.jobs import HealthJob, Job, ListJob, Outcome
 from glbc.engine.ports import Clock, Cluster
 from glbc.errors import CloudError, ClusterError
 from glbc.model.calls import EventNote, Write
@@ -23,7 +23,7 @@ Item = TypeVar("Item")
 
 
 class ThreadWorkers:
-    """`cloud-n` for actions and reads, `observe-n` for lists, `publish` and `events` for Kubernetes."""
+    """`cloud-n` for actions and reads, `observe-n` for lists and health, `publish` and `events` for Kubernetes."""
 
     def __init__(
         self,
@@ -46,8 +46,8 @@ class ThreadWorkers:
         self._written: queue.SimpleQueue[tuple[Write, ClusterError | None]] = queue.SimpleQueue()
 
     def start(self, job: Job) -> None:
-        """Run the job as soon as a thread is free; lists never wait behind actions."""
-        pool = self._observe if isinstance(job, ListJob) else self._cloud
+        """Run the job as soon as a thread is free; lists and health never wait behind actions."""
+        pool = self._observe if isinstance(job, ListJob | HealthJob) else self._cloud
         pool.submit(self._run, job)
 
     def publish(self, write: Write) -> None:

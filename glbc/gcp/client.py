@@ -18,6 +18,7 @@ from glbc.gcp.refusals import failed, one_line, refused
 from glbc.gcp.retry import Retry
 from glbc.gcp.table import Mutation, Row, Where
 from glbc.model.calls import Call, Verb
+from glbc.model.health import UNKNOWN
 from glbc.model.keys import ResourceKey
 
 SCOPES: Final = ("https://www.googleapis.com/auth/compute",)
@@ -148,6 +149,17 @@ class GoogleCloud:
             for page in self._pages(f"listInstances {group}", method, request)
             for item in page.get("items", ())
         ]
+
+    def health(self, service: ResourceKey, group: ResourceKey) -> Sequence[str]:
+        """Return the health state of each member of a group; asks once, whatever goes wrong."""
+        row = table.row_of(service)
+        request = self._message("GetHealthBackendServiceRequest")(
+            **table.address(row, service),
+            resource_group_reference_resource={"group": group.link},
+        )
+        method = self._clients[row.client].get_health
+        answer = self._send(f"getHealth {service} of {group}", method, request)
+        return [item.get("healthState", UNKNOWN) for item in answer.get("healthStatus", ())]
 
     def call(self, call: Call) -> None:
         """Send one mutation and return when its operation is done.

@@ -18,7 +18,7 @@ from glbc.model.ports import spans
 from glbc.model.private import Private
 
 OUR_PORT: Final = re.compile(r"port([1-9][0-9]{0,4})")
-OUR_MATCHER: Final = re.compile(r"host[0-9a-f]{32}")
+OUR_MATCHER: Final = re.compile(r"(?:host|warm)[0-9a-f]{32}")  # of a host, or of a warm-up
 
 
 Owned = Callable[[ResourceKey], bool]

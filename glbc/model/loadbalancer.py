@@ -75,6 +75,13 @@ class Host(msgspec.Struct, frozen=True):
     routes: tuple[Route, ...]
 
 
+class WarmUp(msgspec.Struct, frozen=True, kw_only=True):
+    """Backends that the cloud shall probe though no request is to reach them yet."""
+
+    host: str  # one that no client can name
+    backends: tuple[ResourceKey, ...]  # sorted, at least one
+
+
 class Address(msgspec.Struct, frozen=True, kw_only=True):
     """The address of a front end."""
 
@@ -103,3 +110,4 @@ class LoadBalancer(msgspec.Struct, frozen=True, kw_only=True):
     certificates: tuple[ResourceKey, ...] = ()  # of HTTPS, the first is the default; none: no HTTPS
     address: Address | None = None  # shared by both protocols; None: whatever the cloud gives
     ssl_policy: SslPolicy = SslPolicy()
+    warm_up: WarmUp | None = None  # gone at rest

@@ -29,6 +29,9 @@ HTTPS_FORWARDING_RULE: Final = "ingress.kubernetes.io/https-forwarding-rule"
 HTTPS_TARGET_PROXY: Final = "ingress.kubernetes.io/https-target-proxy"
 REDIRECT_URL_MAP: Final = "ingress.kubernetes.io/redirect-url-map"
 SSL_CERT: Final = "ingress.kubernetes.io/ssl-cert"
+MANAGED_ADDRESS: Final = "ingress.kubernetes.io/static-ip"
+BACKENDS: Final = "ingress.kubernetes.io/backends"
+CONDITIONS: Final = "glbc.gcp.kubernetes.io/conditions"
 
 APP_PROTOCOLS: Final = "cloud.google.com/app-protocols"
 APP_PROTOCOLS_ALPHA: Final = "service.alpha.kubernetes.io/app-protocols"
@@ -154,6 +157,30 @@ ROWS: Final = (
         by="glbc",
         form="names of resources, separated by commas",
         meaning="The certificates of HTTPS, in the proxy's order.",
+    ),
+    Row(
+        key=MANAGED_ADDRESS,
+        on="Ingress",
+        by="glbc",
+        form=NAME,
+        meaning="The address that glbc has reserved, for as long as it is.",
+    ),
+    Row(
+        key=BACKENDS,
+        on="Ingress",
+        by="glbc",
+        form="JSON object: backend service → `HEALTHY`, what else its last instance is, `Unknown`",
+        meaning="The health of each backend, at most a minute old or as old as the budget for reading "
+        "it allows. One instance that answers makes a backend `HEALTHY`.",
+    ),
+    Row(
+        key=CONDITIONS,
+        on="Ingress",
+        by="glbc",
+        form="JSON list of conditions, in the shape of `metav1.Condition`",
+        meaning="`Resolved`, `Programmed`, `CertificatesReady` (where HTTPS is asked for), "
+        "`BackendsHealthy`, with what is left out. Their reasons are in `reasons.md`. Written with the "
+        "finalizer for the first time, else once a minute at most.",
     ),
     Row(
         key=APP_PROTOCOLS,

@@ -4,7 +4,7 @@ A bad object removes a path, never an Ingress: a backend that cannot be resolved
 refused, keeps the target it has now, else it gets the default backend, and everything else ships.
 """
 
-from typing import Final
+from collections.abc import Mapping
 
 import msgspec
 
@@ -34,17 +34,8 @@ from glbc.translate.reading import (
 )
 from glbc.translate.reasons import Reason
 from glbc.translate.rules import ANY_HOST, ANY_PATH, Rules, is_closed, rules_of
+from glbc.translate.switch import DEFAULT_FIELD, Routes, Switch, Target, placed, switch_facts
 from glbc.translate.tls import Secured, secret_names, secured
-
-DEFAULT_FIELD: Final = "spec.defaultBackend"
-
-
-class Target(msgspec.Struct, frozen=True):
-    """Where a route leads, and what that takes."""
-
-    backend: ResourceKey
-    wants: tuple[Backend, ...] = ()  # the Service ports asked for, a refused one included
-    is_last_good: bool = False  # served now, though it is not what is asked for
 
 
 def scheme_for(ingress: Ingress, namer: Namer, hints: Hints, config: Config) -> Scheme:
@@ -110,9 +101,10 @@ class Reader:
         odd = parameters_finding(self.ingress, parameters)
         for finding in (*rules.findings, *([odd] if odd else [])):
             self._once(finding)
-        default, hosts = self._routes(rules, snapshot)
-        named = self._is_named()
         keys = FrontEndKeys.of(self.names, self.config)
+        asked = self._routes(rules, snapshot)
+        switch, (default, hosts) = self._switched(asked, keys, rules, snapshot)
+        named = self._is_named()
         tls = secured(
             self.ingress,
             names=self.names,
@@ -132,14 +124,8 @@ class Reader:
         wants = tuple(dict.fromkeys(backend for target in used for backend in target.wants))
         balancer, resources = None, tls.resources
         if default is not None and named and not parameters.problem and self._is_served(front, tls):
-            balancer = LoadBalancer(
-                owner=self.ingress.ref,
-                names=self.names,
-                default=default.backend,
-                hosts=tuple(
-                    Host(host, tuple(Route(path, to.backend) for path, to in paths.items()))
-                    for host, paths in hosts.items()
-                ),
+            balancer = msgspec.structs.replace(
+                self._balancer(default, hosts, switch),
                 http=front.http,
                 redirect=front.redirect,
                 ssl_policy=front.ssl_policy,
@@ -174,6 +160,7 @@ class Reader:
             held=frozenset(self.held & kept) if named else frozenset(),
             consulted=frozenset(self.consulted),
             findings=tuple(self.findings),
+            waiting=tuple(sorted(switch.waiting)) if self.url_map not in kept else (),
             resources=tuple(r for r in resources if r.key not in kept) if named else (),
             looked_at=LookedAt(
                 ingress=self.ingress,
@@ -188,18 +175,18 @@ class Reader:
                 protocols=tuple(self.protocols.items()),
                 parameters=parameters,
                 refused=self.hints.refused,
+                moves=tuple(sorted(switch.moves)),
+                switches=switch_facts(sorted(switch.moves), keys, self.hints),
                 front=front_facts(self.ingress, keys, self.hints),
                 guarded=self.hints.protected if self.guards else None,
                 policies=self.hints.policies,
                 certificates=tls.looked_up,
                 keys=keys,
-                until=tls.until,
+                until=min(tls.until, switch.until),
             ),
         )
 
-    def _routes(
-        self, rules: Rules, snapshot: Snapshot
-    ) -> tuple[Target | None, dict[str, dict[str, Target]]]:
+    def _routes(self, rules: Rules, snapshot: Snapshot) -> Routes:
         """Return where whatever no route matches leads, and where the routes do.
 
         Without any default backend, an Ingress whose rules match every request is served: a URL map
@@ -214,6 +201,51 @@ class Reader:
             self.findings, self._spare = told, spare
         default = self._default(snapshot)
         return default, self._hosts(rules, snapshot, default)
+
+    def _balancer(
+        self, default: Target, hosts: Mapping[str, Mapping[str, Target]], switch: Switch
+    ) -> LoadBalancer:
+        """Return what routes to where; the front of it is somebody else's."""
+        return LoadBalancer(
+            owner=self.ingress.ref,
+            names=self.names,
+            default=default.backend,
+            hosts=tuple(
+                Host(host, tuple(Route(path, to.backend) for path, to in paths.items()))
+                for host, paths in hosts.items()
+            ),
+            warm_up=switch.warm_up(),
+        )
+
+    def _switched(
+        self, asked: Routes, keys: FrontEndKeys, rules: Rules, snapshot: Snapshot
+    ) -> tuple[Switch, Routes]:
+        """Return where the default and the routes lead for now, and what waits."""
+        switch = Switch(
+            self.ingress.ref,
+            keys,
+            cluster_uid=self.namer.cluster_uid,
+            config=self.config,
+            hints=self.hints,
+            now=self.now,
+        )
+        if self.live is not None and self.config.switch_wait_sec:
+            self.consulted.add(self.url_map)
+
+        def may_keep(backend: IngressBackend, old: ResourceKey) -> bool:
+            return self._guarded(backend, old, snapshot) == old
+
+        said = (self.ingress.spec.default_backend, rules)
+        found = placed(switch, asked, said, self.live, may_keep)
+        if switch.waiting and found[0] is not None:
+            trial = self._balancer(found[0], found[1], switch)
+            spec = next(lower.frontend_resources(trial, self.config)).spec
+            if isinstance(spec, UrlMap) and limits.excesses(self.url_map, spec, self.config):
+                switch.give_up()
+                found = asked
+        for finding in switch.findings:
+            self._once(finding)
+        return switch, found
 
     def _is_over_limit(self, resources: tuple[Resource, ...]) -> bool:
         """Tell whether the URL map is more than the cloud takes, and say so."""

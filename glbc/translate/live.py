@@ -14,6 +14,12 @@ def default_of(url_map: UrlMap | None) -> ResourceKey | None:
 
 def routes_of(url_map: UrlMap | None) -> dict[tuple[str, str], ResourceKey]:
     """Return the target of each host and path, unless it is the default of all."""
+    default = default_of(url_map)
+    return {at: target for at, target in targets_of(url_map).items() if target != default}
+
+
+def targets_of(url_map: UrlMap | None) -> dict[tuple[str, str], ResourceKey]:
+    """Return the target of each host and path."""
     return dict(_routes(url_map)) if url_map else {}
 
 
@@ -23,11 +29,10 @@ def backends_of(url_map: UrlMap | None) -> frozenset[ResourceKey]:
 
 
 def _routes(url_map: UrlMap) -> Iterator[tuple[tuple[str, str], ResourceKey]]:
-    default = url_map.default_service
     for matcher in url_map.path_matchers or ():
         for host in _hosts_of(url_map, matcher.name):
             for rule in matcher.path_rules or ():
-                if isinstance(rule.service, Ref) and rule.service != default:
+                if isinstance(rule.service, Ref):
                     for path in rule.paths:
                         yield (host, path), rule.service.to
 

@@ -13,7 +13,7 @@ from glbc.model.asked import Asked, laid_over
 from glbc.model.finding import ObjectRef
 from glbc.model.graph import Resource, wanted
 from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey
-from glbc.model.loadbalancer import Backend, FrontendNames, LoadBalancer
+from glbc.model.loadbalancer import Backend, FrontendNames, LoadBalancer, WarmUp
 from glbc.model.record import with_record
 from glbc.naming import Namer, path_matcher
 
@@ -194,6 +194,7 @@ def frontend_resources(balancer: LoadBalancer, config: Config) -> Iterator[Resou
     owner, default = balancer.owner, Ref(balancer.default)
     rules = f"{owner} spec.rules"
     hosts = [(host, path_matcher(host.name)) for host in balancer.hosts]
+    warm_rules, warm_matchers = _warm_up(balancer.warm_up)
     yield wanted(
         keys.url_map,
         compute.UrlMap(
@@ -201,7 +202,8 @@ def frontend_resources(balancer: LoadBalancer, config: Config) -> Iterator[Resou
             host_rules=tuple(
                 compute.HostRule(hosts=(host.name,), path_matcher=matcher)
                 for host, matcher in hosts
-            ),
+            )
+            + warm_rules,
             path_matchers=tuple(
                 compute.PathMatcher(
                     name=matcher,
@@ -212,7 +214,8 @@ def frontend_resources(balancer: LoadBalancer, config: Config) -> Iterator[Resou
                     ),
                 )
                 for host, matcher in hosts
-            ),
+            )
+            + warm_matchers,
         ),
         origin={
             "default_service": f"{owner} spec.defaultBackend",
@@ -267,6 +270,22 @@ def frontend_resources(balancer: LoadBalancer, config: Config) -> Iterator[Resou
             wanted_by=(owner,),
         )
         yield _rule(keys.https_rule, keys.https_proxy, "443-443", balancer)
+
+
+def _warm_up(
+    warm_up: WarmUp | None,
+) -> tuple[tuple[compute.HostRule, ...], tuple[compute.PathMatcher, ...]]:
+    """Return the rule of a host that leads to nothing but what is to be probed."""
+    if warm_up is None:
+        return (), ()
+    matcher = f"warm{warm_up.host.partition('.')[0]}"
+    first, *others = warm_up.backends
+    paths = tuple(
+        compute.PathRule(paths=(f"/{backend.name}",), service=Ref(backend)) for backend in others
+    )
+    rule = compute.HostRule(hosts=(warm_up.host,), path_matcher=matcher)
+    leads = compute.PathMatcher(name=matcher, default_service=Ref(first), path_rules=paths)
+    return (rule,), (leads,)
 
 
 def _rule(key: ResourceKey, proxy: ResourceKey, ports: str, balancer: LoadBalancer) -> Resource:

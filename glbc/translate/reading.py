@@ -17,6 +17,7 @@ from glbc.translate import annotations
 from glbc.translate.backendconfig import credential_names, names_in
 from glbc.translate.classes import ClassParameters, parameters_of
 from glbc.translate.lower import FrontEndKeys
+from glbc.translate.switch import Move, switch_facts
 from glbc.translate.tls import pre_shared
 
 Name = TypeVar("Name")
@@ -34,8 +35,16 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
     held: frozenset[ResourceKey] = frozenset()  # … whatever others say of it
     consulted: frozenset[ResourceKey] = frozenset()  # URL maps whose live state mattered
     findings: tuple[Finding, ...] = ()
+    waiting: tuple[Move, ...] = ()  # routes that change their backend when the new one is HEALTHY
     resources: tuple[Resource, ...] = ()  # the front end
     looked_at: "LookedAt"
+
+    def serving(self) -> frozenset[ResourceKey]:
+        """Return the backend services that its routes lead to."""
+        if self.balancer is None:
+            return frozenset()
+        routes = {route.backend for host in self.balancer.hosts for route in host.routes}
+        return frozenset({self.balancer.default, *routes})
 
     def still_holds(self, ingress: Ingress, snapshot: Snapshot, hints: Hints, now: float) -> bool:
         """Tell whether reading the Ingress again would find the same."""
@@ -65,6 +74,7 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
             and seen.refused == hints.refused
             and all(hints.url_maps.get(key) == live for key, live in seen.url_maps)
             and all(hints.protocols.get(key) == live for key, live in seen.protocols)
+            and seen.switches == switch_facts(seen.moves, seen.keys, hints)
             and seen.front == front_facts(seen.ingress, seen.keys, hints)
             and seen.policies == hints.policies
             and all(hints.certificates.get(name) == there for name, there in seen.certificates)
@@ -85,6 +95,8 @@ class LookedAt(msgspec.Struct, frozen=True, kw_only=True):
     protocols: tuple[tuple[ResourceKey, str | None], ...]  # live, of backends
     parameters: ClassParameters
     refused: frozenset[ResourceKey]
+    moves: tuple[Move, ...]  # live routes that are wanted at another backend, waiting or not
+    switches: tuple[Any, ...]  # switch_facts: nothing at rest
     front: tuple[Any, ...]  # front_facts
     policies: Mapping[str, frozenset[str]]
     certificates: tuple[tuple[str, str | None], ...]  # our names, and the chain that is there

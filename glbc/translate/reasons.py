@@ -45,6 +45,7 @@ class Reason(StrEnum):
     NAME_COLLISION = "NameCollision"
     NO_DEFAULT_BACKEND = "NoDefaultBackend"
     NO_NODE_PORT = "NoNodePort"
+    NO_NODE_READY = "NoNodeReady"
     NO_NODE_TAGS = "NoNodeTags"
     NODE_IN_OTHER_GROUP = "NodeInOtherGroup"
     NODE_NOT_IN_CLOUD = "NodeNotInCloud"
@@ -54,19 +55,19 @@ class Reason(StrEnum):
     READINESS_PROBES_DIFFER = "ReadinessProbesDiffer"
     REDIRECT_UNSUPPORTED = "RedirectUnsupported"
     ROOT_CHECK_FAILS = "RootCheckFails"
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 (a reason code)
     SECRET_NOT_READ = "SecretNotRead"  # noqa: S105 (a reason code)
     SECURITY_POLICY_NOT_FOUND = "SecurityPolicyNotFound"
     SECURITY_POLICY_REQUIRED = "SecurityPolicyRequired"
-    SSL_POLICY_NOT_FOUND = "SslPolicyNotFound"
-    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 (a reason code)
     SERVICE_NOT_FOUND = "ServiceNotFound"
     SERVICE_PORT_NOT_FOUND = "ServicePortNotFound"
     SHADOWED_PATH = "ShadowedPath"
+    SSL_POLICY_NOT_FOUND = "SslPolicyNotFound"
     STALE_CHECK_FAILS = "StaleCheckFails"
     STATIC_ADDRESS_NOT_USABLE = "StaticAddressNotUsable"
-    NO_NODE_READY = "NoNodeReady"
-    TOO_MANY_NODES = "TooManyNodes"
+    SWITCH_WAITS = "SwitchWaits"
     TOO_MANY_CERTIFICATES = "TooManyCertificates"
+    TOO_MANY_NODES = "TooManyNodes"
 
 
 AWAITED: Final[Mapping[Reason, Kind]] = {
@@ -382,6 +383,12 @@ FINDINGS: Final = (
         "Reserve a global address of that name.",
     ),
     Row(
+        Reason.SWITCH_WAITS,
+        "A route is to go to another backend, which the cloud does not find HEALTHY in the time of "
+        "`switch_wait_sec`; with `switch_policy: stay` the old one keeps serving until it does.",
+        "See that the new Service's pods answer the health check.",
+    ),
+    Row(
         Reason.TOO_MANY_CERTIFICATES,
         "More certificates are asked for than a proxy takes. Those that serve now go on; where none "
         "does, only HTTP is served.",
@@ -443,6 +450,72 @@ PLANNED: Final = (
 )
 
 
+CONDITIONS: Final = (
+    Row("AllResolved", "`Resolved`: all that the Ingress names is there and can be used.", ""),
+    Row(
+        "PartlyResolved",
+        "`Resolved`: a part of the Ingress cannot be served as written; the message lists the parts, "
+        "each with its field, its reason and what to do. The rest is served.",
+        "Do what the message says.",
+    ),
+    Row(
+        "NotResolved",
+        "`Resolved`: the Ingress as a whole cannot be served as written; the message says why.",
+        "Do what the message says.",
+    ),
+    Row("UpToDate", "`Programmed`: the cloud is as the Ingress asks.", ""),
+    Row(
+        "InProgress",
+        "`Programmed`: its load balancer is being made or changed. Said at the start, and again only "
+        "when it takes more than half a minute.",
+        "",
+    ),
+    Row(
+        "Blocked",
+        "`Programmed`: something that is due cannot be done; the message says what, and what is in "
+        "the way.",
+        "Do what the message says.",
+    ),
+    Row(
+        "NothingToProgram",
+        "`Programmed`: nothing of it can be served; what exists is left as it is.",
+        "See the condition `Resolved`.",
+    ),
+    Row("CertificatesServed", "`CertificatesReady`: every certificate asked for is served.", ""),
+    Row(
+        "CertificatesMissing",
+        "`CertificatesReady`: a certificate cannot be used, or there is none. What serves goes on.",
+        "Do what the message says.",
+    ),
+    Row("CertificatesPending", "`CertificatesReady`: one is there and not served yet.", ""),
+    Row(
+        "BackendsServe",
+        "`BackendsHealthy`: of each backend at least one instance answers its health check.",
+        "",
+    ),
+    Row(
+        "BackendsFail",
+        "`BackendsHealthy`: no instance of a backend answers its health check; the message says which "
+        "backends, and what they are asked.",
+        "See that the pods answer 200 to it, and that the firewall lets the probes in.",
+    ),
+    Row(
+        "HealthUnknown",
+        "`BackendsHealthy`: the health of a backend could not be read, or was not read yet.",
+        "If it stays so, let glbc's service account use `compute.backendServices.get`.",
+    ),
+)
+
+TOLD: Final = (
+    Row(
+        "BackendUnhealthy",
+        "For half a minute no instance of a backend has answered its health check.",
+        "See that the pods answer 200 to it, and that the firewall lets the probes in.",
+    ),
+    Row("BackendHealthy", "A backend that was told to fail answers again.", ""),
+)
+
+
 def page() -> str:
     """Return docs/reasons.md."""
     return "\n".join(_page())
@@ -462,6 +535,18 @@ def _page() -> Iterator[str]:
     yield "## Why the plan does something, or holds it back"
     yield ""
     yield from _table(PLANNED)
+    yield ""
+    yield "## How an Ingress is"
+    yield ""
+    yield "Written in its annotation `glbc.gcp.kubernetes.io/conditions`, as reasons of conditions."
+    yield ""
+    yield from _table(CONDITIONS)
+    yield ""
+    yield "## What is told of backends"
+    yield ""
+    yield "Reported as an Event on each Ingress that uses the backend."
+    yield ""
+    yield from _table(TOLD)
     yield ""
 
 

@@ -19,6 +19,7 @@ WORKERS = 32  # glbc's default number of cloud threads
 CHAIN = 7  # operations one after the other: group, its ports, its members, BS, UM, proxy, rule
 RESYNC = 10  # seconds, the shortest that the configuration allows
 READS = ("get", "list", "aggregatedList", "listInstances")
+HEALTH = ("getHealth",)  # a budget of its own, whatever else is read
 WAITS = ("wait",)
 LIMIT = 300.0  # seconds that anything may take
 
@@ -95,6 +96,7 @@ def at_rest(table: Table, stack: Stack) -> None:
     until(lambda: count(stack)[lists] > start)
     time.sleep(1.0)  # the other lists of the same resync
     before = counted(stack)
+    probes, began = asked_for_health(stack), time.monotonic()
     then = count(stack)[lists]
     until(lambda: count(stack)[lists] >= then + 2)
     time.sleep(1.0)
@@ -102,6 +104,12 @@ def at_rest(table: Table, stack: Stack) -> None:
     table.title("At rest, per resync")
     table.row("cloud writes", (after[0] - before[0]) / 2, "0")
     table.row("cloud reads", (after[1] - before[1]) / 2, "kinds × pages + groups")
+    minutes = (time.monotonic() - began) / 60
+    table.row(
+        "reads of health per minute",
+        (asked_for_health(stack) - probes) / minutes,
+        "backends × groups, at most the budget of 120",
+    )
 
 
 def one_edit(table: Table, stack: Stack) -> None:
@@ -180,6 +188,8 @@ def counted(stack: Stack) -> tuple[int, int, int]:
     writes = reads = waits = 0
     for method, number in count(stack).items():
         verb = method.rpartition(".")[2]
+        if verb in HEALTH:
+            continue
         if verb in WAITS:
             waits += number
         elif verb in READS:
@@ -187,6 +197,11 @@ def counted(stack: Stack) -> tuple[int, int, int]:
         else:
             writes += number
     return writes, reads, waits
+
+
+def asked_for_health(stack: Stack) -> int:
+    """Return the reads of health so far."""
+    return sum(n for method, n in count(stack).items() if method.rpartition(".")[2] in HEALTH)
 
 
 def until(holds: Callable[[], bool]) -> None:

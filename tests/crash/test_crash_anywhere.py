@@ -21,6 +21,8 @@ SERVICES = (
     service("shop/front", "80->30301"),
     service("shop/api", "8080->30302"),
     service("shop/dflt", "80->30303"),
+    service("shop/next", "80->30304"),
+    service("shop/spare", "80->30305"),
 )
 
 
@@ -30,6 +32,17 @@ def create(house: House) -> None:
 
 def edit(house: House) -> None:
     house.apply(AFTER)
+
+
+def repoint(house: House) -> None:
+    """Two live routes go to backends that nothing has led to before."""
+    house.apply(
+        ingress(
+            "shop/web",
+            {"a.example.com": [("/", "next:80"), ("/api", "api:8080")]},
+            default="spare:80",
+        )
+    )
 
 
 def drop_service(house: House) -> None:
@@ -76,6 +89,7 @@ def delete_all(house: House) -> None:
 STORY: tuple[Callable[[House], None], ...] = (
     create,
     edit,
+    repoint,
     drop_service,
     speak_https,
     class_away,

@@ -8,6 +8,7 @@ import pytest
 
 from fakes.build import ingress, ingress_class, service
 from fakes.stack import PROJECT
+from glbc.translate.annotations import WRITTEN
 from tests.e2e.world import World, world
 
 SERVICES = (
@@ -117,10 +118,10 @@ def test_what_we_write_on_an_ingress_is_written_again(one: World) -> None:
 
     def ours() -> tuple[list[str], set[str]]:
         meta = (one.ingress("default/wiped") or {})["metadata"]
-        written = {key for key in meta["annotations"] if key.startswith("ingress.kubernetes.io/")}
-        return meta.get("finalizers", []), written
+        return meta.get("finalizers", []), meta["annotations"].keys() & set(WRITTEN)
 
-    one.until(lambda: len(ours()[1]) == 3, "the annotations are there")
+    # the map, the proxy, the rule, how the backends are, and the conditions
+    one.until(lambda: len(ours()[1]) == 5, "the annotations are there")
     before, seen = ours(), one.seq()
     assert before[0] == ["networking.gke.io/ingress-finalizer-V2"]
     gone = {"finalizers": None, "annotations": dict.fromkeys(before[1])}
@@ -146,7 +147,7 @@ def test_an_ingress_that_goes_to_another_class_leaves_nothing_of_ours(one: World
     )
     assert one.ours("-gone-") == {}
     annotations = (one.ingress("default/gone") or {})["metadata"]["annotations"]
-    assert not any(key.startswith("ingress.kubernetes.io/") for key in annotations)
+    assert not annotations.keys() & set(WRITTEN)
     assert one.address("default/first")
 
 

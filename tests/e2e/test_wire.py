@@ -199,12 +199,17 @@ def test_a_rolling_update_under_load(wire: World) -> None:
         assert len(load.failed) <= load.asked * 0.02
 
 
-def test_a_backend_switch_under_load_ends_at_the_new_backend(wire: World) -> None:
+def test_a_backend_switch_under_load_loses_no_request(wire: World) -> None:
     with served(wire, ingress("default/switch", default="web:80", class_name="gce")) as address:
         with Load(f"http://{address}/") as load:
+            wire.until(lambda: load.asked > 30, "requests flow")
             wire.apply(ingress("default/switch", default="api:80", class_name="gce"))
             wire.until(lambda: answers(address).startswith("api-"), "the new backend answers")
+            seen = load.asked
+            wire.until(lambda: load.asked > seen + 100, "requests flow on")
         told(load, "backend switch")
+        assert load.failed == []
+        assert "glbc.invalid" not in json.dumps(wire.url_map("default/switch"))
 
 
 def test_a_node_removed_under_load(wire: World) -> None:

@@ -341,6 +341,22 @@ def test_members_are_all_pages_and_may_be_none(connect):
     assert f"{ROOT}/zones/us-a/instanceGroups/group/listInstances" == urlsplit(asked[0][1]).path
 
 
+def test_health_is_asked_once_and_one_word_comes_back_for_each_member(connect):
+    backend = ResourceKey("p", Kind.BACKEND_SERVICE, GLOBAL, "web")
+    states = [{"healthState": "HEALTHY", "port": 80}, {"healthState": "UNHEALTHY"}, {}]
+    answers = [(200, {"healthStatus": states}), (200, {}), (503, {}), (200, {})]
+    with answering(*answers) as (url, asked):
+        cloud = connect(url)
+        assert cloud.health(backend, GROUP) == ["HEALTHY", "UNHEALTHY", "Unknown"]
+        assert cloud.health(backend, GROUP) == []
+        with pytest.raises(Transient):
+            cloud.health(backend, GROUP)
+    assert len(asked) == 3
+    method, path, body = asked[0]
+    assert (method, urlsplit(path).path) == ("POST", f"/compute/v1/{backend.path}/getHealth")
+    assert json.loads(body) == {"group": GROUP.link}
+
+
 def test_what_is_read_is_rest_json_with_the_apis_names(connect):
     body = {
         "kind": "compute#forwardingRule",

@@ -25,6 +25,9 @@ from glbc.plan.simulate import rehearse
 from glbc.translate.annotations import ALLOW_HTTP, APP_PROTOCOLS, CLASS, DEFAULT_CLASS
 from glbc.translate.classes import CONTROLLER, PARAMETERS_GROUP, PARAMETERS_KIND
 from glbc.translate.desired import Desired, translate
+from glbc.translate.live import default_of, targets_of
+from glbc.translate.lower import FrontEndKeys
+from glbc.translate.switch import is_ready, is_serving
 from tests.golden.cases import KUBE_SYSTEM, UID, config_of
 
 NAMER = Namer(UID, KUBE_SYSTEM)
@@ -341,6 +344,12 @@ GROUP_KEYS = st.sampled_from(
         for zone in ("z-a", "z-b")
     ]
 )
+FRONTS = [
+    FrontEndKeys.of(NAMER.frontend(scheme, "shop", name), CONFIG)
+    for scheme in Scheme
+    for name in ("web", "other")
+]
+HEALTH = st.dictionaries(BACKEND_KEYS, st.sampled_from(("HEALTHY", "UNHEALTHY", "Unknown")))
 CHECK_KEYS = BACKEND_KEYS.map(lambda key: msgspec.structs.replace(key, kind=Kind.HEALTH_CHECK))
 CHECKS = st.builds(HttpCheck, request_path=st.sampled_from(("/", "/ready", "/live")))
 HINTS = st.builds(
@@ -354,6 +363,12 @@ HINTS = st.builds(
         st.sampled_from(("n1", "n2")),
         st.lists(st.sampled_from(("n", "n1", "x")), max_size=2).map(tuple),
     ),
+    http_proxies=st.just({keys.http_proxy: keys.url_map for keys in FRONTS}) | st.just({}),
+    rules=st.just({keys.http_rule: "192.0.2.1" for keys in FRONTS}) | st.just({}),
+    health=HEALTH,
+    reached=st.frozensets(BACKEND_KEYS),
+    waits=st.dictionaries(st.tuples(MAP_KEYS, BACKEND_KEYS), st.sampled_from((-10.0, -100.0))),
+    stuck=st.frozensets(MAP_KEYS, max_size=1),
 )
 
 
@@ -506,6 +521,56 @@ def test_from_an_empty_cloud_hints_change_nothing_at_the_end(
     assert plan(again.graph, end, again.keep).actions == ()
 
 
+def _serving(hints: Hints, end: Graph[Observed], health: Mapping[ResourceKey, str]) -> Hints:
+    """Return the hints of a cloud whose rules have addresses, so that all of it serves."""
+    led_to = {ref for live in end.of_kind(Kind.URL_MAP) for ref in live.refs}
+    return msgspec.structs.replace(
+        hints,
+        rules={rule.key: "192.0.2.1" for rule in end.of_kind(Kind.FORWARDING_RULE)},
+        reached=frozenset(led_to),
+        health={key: state for key, state in health.items() if key in led_to},
+    )
+
+
+def _warm(graph: Graph[Any]) -> bool:
+    return any(
+        matcher.name.startswith("warm")
+        for node in graph.of_kind(Kind.URL_MAP)
+        for matcher in node.spec.path_matchers or ()
+    )
+
+
+@settings(max_examples=200, deadline=None)
+@given(WORLDS, WORLDS, HEALTH, HEALTH)
+def test_no_live_route_goes_to_a_cold_backend_and_at_the_end_health_changes_nothing(
+    before: Snapshot, other: Snapshot, then: dict[ResourceKey, str], later: dict[ResourceKey, str]
+) -> None:
+    # The same routes, and every Service at other ports.
+    now = msgspec.structs.replace(before, services=other.services)
+    first = _converged(before, CONFIG)
+    actual, seen = _seen(first, before)
+    hints = _serving(seen, actual, then)
+    desired = translate(now, hints, NAMER, CONFIG)
+    for name, served in desired.served.items():
+        node = desired.graph.get(served.keys.url_map)
+        if node is None or not is_serving(served.keys, hints):
+            continue
+        live = hints.url_maps[node.key]
+        moves = {(default_of(live), default_of(node.spec))}  # type: ignore[arg-type]
+        leads, led = targets_of(node.spec), targets_of(live)  # type: ignore[arg-type]
+        moves |= {(led[at], leads[at]) for at in leads.keys() & led.keys()}
+        for old, new in moves:
+            assert old == new or is_ready(new, hints) or then.get(old) == "UNHEALTHY", name
+    end, seen = _seen(rehearse(desired.graph, actual, desired.keep).end, now)
+    warm = translate(now, _serving(seen, end, dict.fromkeys(end.keys(), "HEALTHY")), NAMER, CONFIG)
+    end, seen = _seen(rehearse(warm.graph, end, warm.keep).end, now)
+    rest = translate(now, _serving(seen, end, later), NAMER, CONFIG)
+    assert _wanted(rest.graph) == _wanted(warm.graph)
+    assert not _warm(rest.graph)
+    assert not any(one.waiting for one in rest.read.values())
+    assert plan(rest.graph, end, rest.keep).actions == ()
+
+
 def _mixed(before: Snapshot, now: Snapshot, rng: random.Random) -> Snapshot:
     """Return `before` with some of its objects, to the very same ones, replaced by those of `now`."""
 
@@ -530,7 +595,9 @@ def test_what_is_taken_over_from_an_earlier_translation_changes_nothing(
     before: Snapshot, other: Snapshot, then: Hints, hints: Hints, rng: random.Random
 ) -> None:
     now = _mixed(before, other, rng)
-    hints = rng.choice((then, hints))
+    about_switches = ("health", "reached", "waits", "stuck")
+    news = {field: getattr(hints, field) for field in about_switches}
+    hints = rng.choice((then, hints, msgspec.structs.replace(then, **news)))
     earlier = translate(before, then, NAMER, CONFIG)
     fresh = translate(now, hints, NAMER, CONFIG)
     again = translate(now, hints, NAMER, CONFIG, earlier)

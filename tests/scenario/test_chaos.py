@@ -81,8 +81,14 @@ class Story:
                 self.drop_node,
                 self.resync,
                 self.restart,
+                self.sicken,
             ]
         )()
+
+    def sicken(self) -> None:
+        """Let a backend fail, or answer again."""
+        state = self.random.choice(["HEALTHY", "UNHEALTHY"])
+        self.house.gce.health.set(state, port=self.random.choice([30000, *self.services.values()]))
 
     def put_service(self) -> None:
         name, port = f"shop/s{self.random.randrange(4)}", 30100 + self.random.randrange(40)
@@ -159,6 +165,7 @@ def test_it_comes_to_the_end_that_an_undisturbed_controller_comes_to(seed: int) 
             story.step()
     house = story.house
     house.gce.faults.clear()
+    house.gce.health.set("HEALTHY")
     house.clock.advance(120)
     if story.lags:  # a list that lied can only be mended by a list
         house.loop.resync()

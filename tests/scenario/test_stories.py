@@ -10,6 +10,7 @@ from fakes.build import ingress, ingress_class, service
 from fakes.gce import Error, FailedOperation, LoseAnswer
 from fakes.gce import Request as GceRequest
 from glbc.model.views import VIEWS
+from glbc.translate.annotations import WRITTEN
 from tests.support.house import PROJECT, House
 
 UID = "16f2a1b3c4d5e6f7"
@@ -219,7 +220,7 @@ class TestSharing:
         assert left is not None
         assert house.ours() == {}
         assert not left["metadata"].get("finalizers")
-        assert "ingress.kubernetes.io/url-map" not in left["metadata"].get("annotations", {})
+        assert not set(WRITTEN) & left["metadata"].get("annotations", {}).keys()
         assert not house.address("shop/web")
         house.apply(WEB)
         house.settle()

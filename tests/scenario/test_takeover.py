@@ -4,6 +4,7 @@ The bodies are those of the reference, sent to the fake cloud in ingress-gce's o
 cluster is what such a controller leaves behind.
 """
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from fakes.build import ingress, service
 from fakes.gce import Request
 from glbc.model.record import with_record
 from glbc.naming import Scheme
+from glbc.translate.annotations import BACKENDS, CONDITIONS
 from tests.scenario.test_tls import install_frontend_config
 from tests.support import pki
 from tests.support.house import NAMER, PROJECT, House
@@ -197,13 +199,34 @@ def status(address: str) -> Any:
     return StatusPatch(ingress=ObjectRef("Ingress", "shop", "web"), addresses=(address,))
 
 
+def told(house: House) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the Ingress without what every write changes, and its annotations apart."""
+    seen = copy.deepcopy(house.ingress("shop/web"))
+    assert seen is not None
+    for volatile in ("resourceVersion", "managedFields"):
+        seen["metadata"].pop(volatile, None)
+    return seen, seen["metadata"].pop("annotations")
+
+
+def settled_with_one_word(house: House) -> None:
+    """Take over; nothing is written but our conditions and the refreshed health, at once."""
+    version, (before, said) = house.kube.resource_version, told(house)
+    house.settle()
+    assert house.cloud.writes == []
+    assert house.kube.resource_version == version + 1
+    after, says = told(house)
+    assert after == before
+    changed = {key for key in {*said, *says} if said.get(key) != says.get(key)}
+    assert changed == {CONDITIONS, BACKENDS}
+    statuses = {one["type"]: one["status"] for one in json.loads(says[CONDITIONS])}
+    assert set(statuses.values()) == {"True"}
+    assert set(json.loads(says[BACKENDS]).items()) == {(backend(n), "HEALTHY") for n in PORTS}
+
+
 @pytest.mark.parametrize("scheme", ["v1", "v2"])
 def test_a_converged_cluster_is_taken_over_without_a_write(scheme: str) -> None:
     house = a_cluster_of_ingress_gce(scheme)
-    version = house.kube.resource_version
-    house.settle()
-    assert house.cloud.writes == []
-    assert house.kube.resource_version == version
+    settled_with_one_word(house)
     assert house.events() == []
 
 
@@ -317,10 +340,7 @@ def test_https_of_ingress_gce_is_taken_over_without_a_write(redirects: bool) -> 
     taken["metadata"]["annotations"] |= annotations
     taken["spec"]["tls"] = [{"secretName": "tls"}]
     house.apply(pki.secret("shop/tls", crt, key), taken)
-    version = house.kube.resource_version
-    house.settle()
-    assert house.cloud.writes == []
-    assert house.kube.resource_version == version
+    settled_with_one_word(house)
 
 
 BACKEND_CONFIG: dict[str, Any] = {

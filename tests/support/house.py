@@ -94,6 +94,11 @@ class InProcessCloud:
         answer = self._ask("POST", f"/compute/v1/{group.path}/listInstances", {})
         return [item["instance"] for item in answer.get("items", [])]
 
+    def health(self, service: ResourceKey, group: ResourceKey) -> Sequence[str]:
+        body = {"group": group.link}
+        answer = self._ask("POST", f"/compute/v1/{service.path}/getHealth", body)
+        return [item["healthState"] for item in answer.get("healthStatus", [])]
+
     def call(self, call: Call) -> None:
         self.before(call)
         self.writes.append(call)
@@ -334,7 +339,8 @@ class House:
         return [
             f"{call.method} {call.name}: {call.status}"
             for call in self.gce.calls()
-            if call.status >= 400 and call.method.rpartition(".")[2] not in {"get", "listInstances"}
+            if call.status >= 400
+            and call.method.rpartition(".")[2] not in {"get", "listInstances", "getHealth"}
         ]
 
     def ours(self) -> dict[str, list[str]]:

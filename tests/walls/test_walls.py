@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from glbc import conditions
+from glbc.engine import reports
 from glbc.plan import planner
 from glbc.status import TOLD
 from glbc.translate import annotations, reasons
@@ -63,7 +65,8 @@ def test_no_file_names_a_place_of_one_machine() -> None:
 
 
 def test_reason_codes_are_unique_and_of_the_field() -> None:
-    codes = [row.code for row in (*reasons.FINDINGS, *reasons.PLANNED)]
+    tables = (reasons.FINDINGS, reasons.PLANNED, reasons.CONDITIONS, reasons.TOLD)
+    codes = [row.code for table in tables for row in table]
     assert sorted(codes) == sorted(set(codes))
     assert all(re.fullmatch(r"([A-Z][a-z]*)+", code) for code in codes)
 
@@ -71,6 +74,8 @@ def test_reason_codes_are_unique_and_of_the_field() -> None:
 def test_every_reason_has_a_row() -> None:
     assert {row.code for row in reasons.FINDINGS} == set(reasons.Reason)
     assert {row.code for row in reasons.PLANNED} == set(planner.Reason)
+    assert {row.code for row in reasons.CONDITIONS} == set(conditions.Why)
+    assert {row.code for row in reasons.TOLD} == {reports.UNHEALTHY, reports.BACK}
 
 
 def test_an_event_is_called_what_the_page_calls_it() -> None:
@@ -119,4 +124,6 @@ def test_the_page_of_annotations_names_reasons_that_exist() -> None:
     text = "".join(f"{row.meaning}{row.bad}" for row in annotations.ROWS)
     named = set(re.findall(r"`([A-Z][a-z]+[A-Z]\w*)`", text))
     assert named
-    assert named - {"ManagedCertificates"} <= {row.code for row in reasons.FINDINGS}
+    assert named - {"ManagedCertificates", *conditions.Type} <= {
+        row.code for row in reasons.FINDINGS
+    }
