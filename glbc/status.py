@@ -105,6 +105,34 @@ def writes(
                 yield from _blocked_note(blocked, owner, snapshot)
 
 
+def what_holds(
+    snapshot: Snapshot,
+    desired: Desired,
+    plan: Plan,
+    actual: Graph[Observed],
+    *,
+    namer: Namer,
+    config: Config,
+) -> Iterator[EventNote]:
+    """Yield why an Ingress that goes is still there: what of it the cloud refuses to delete."""
+    due = {str(one.key) for one in plan.actions} | {str(one.key) for one in plan.blocked}
+    held = [
+        blocked
+        for blocked in plan.blocked
+        if blocked.op is Op.DELETE
+        and (blocked.reason in TOLD or (blocked.reason is Reason.IN_USE and blocked.by not in due))
+    ]
+    for name in sorted(desired.leaving) if held else ():
+        ingress = snapshot.ingresses[name]
+        own = leaving_keys(ingress, desired, namer, config)
+        for blocked in held:
+            shared = blocked.key.kind in SHARED_KINDS and not (
+                _is_denied_firewall(blocked) or _held_by_others(blocked.key, actual)
+            )
+            if shared or blocked.key in own:
+                yield from _blocked_note(blocked, ingress.ref, snapshot)
+
+
 def _is_denied_firewall(verdict: Action | Blocked) -> bool:
     """Tell whether it is a firewall rule that we may not write: it holds no Ingress back."""
     return isinstance(verdict, Blocked) and verdict.denied and verdict.key.kind == Kind.FIREWALL
@@ -313,7 +341,7 @@ def _note_of(finding: Finding, snapshot: Snapshot) -> EventNote | None:
 
 def _blocked_note(blocked: Blocked, owner: ObjectRef, snapshot: Snapshot) -> Iterator[EventNote]:
     message = f"cannot {blocked.op} {blocked.key}: {blocked.by}: {blocked.hint}"
-    yield from _event(owner, "Warning", TOLD[blocked.reason], message, snapshot)
+    yield from _event(owner, "Warning", TOLD.get(blocked.reason, blocked.reason), message, snapshot)
 
 
 def _event(

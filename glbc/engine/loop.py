@@ -43,7 +43,7 @@ from glbc.naming import Namer, Scheme
 from glbc.ownership import ownership_of
 from glbc.plan import guard
 from glbc.plan.planner import Action, Op, Plan, Reason, Refusal, frontier, plan
-from glbc.status import done_notes, leaving_keys, releases, writes
+from glbc.status import done_notes, leaving_keys, releases, what_holds, writes
 from glbc.translate.desired import Desired, needs_finalizer, translate
 from glbc.translate.firewall import projects_of
 
@@ -386,6 +386,9 @@ class Loop:
         current = list(writes(snapshot, desired, due, actual, self._reports.of(turn)))
         self._reports.noted(current)
         current.extend(self._reports.events(turn))
+        current.extend(
+            what_holds(snapshot, desired, due, actual, namer=self.namer, config=self.config)
+        )
         sent = self._publisher.tell(current, snapshot)
         self._publisher.forget({note for note in current if isinstance(note, EventNote)})
         return self._publisher.tell(leaving, snapshot) or sent

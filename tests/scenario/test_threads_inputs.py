@@ -8,7 +8,7 @@ from fakes.build import ingress, ingress_class, service
 from glbc.config import LimitsConfig
 from glbc.naming import FINALIZER_V1
 from glbc.translate.annotations import CLASS
-from tests.scenario.test_stories import FRONT, SERVICES, UID
+from tests.scenario.test_stories import FRONT, SERVICES, UID, delete
 from tests.support import pki
 from tests.support.house import House
 
@@ -162,6 +162,24 @@ class TestLeaving:
         house.kube.delete("Ingress", "shop/web")
         house.start()
         house.settle()
+        assert house.ingress("shop/web") is None
+        assert house.ours() == {}
+
+    def test_kcp_glbc_469_an_ingress_that_cannot_go_says_what_holds_it(self) -> None:
+        house = House()
+        house.apply(*SERVICES, ingress("shop/web", default="front:80"))
+        house.settle()
+        (url_map,) = house.gce.resources("urlMaps")
+        mine = {"urlMap": url_map["selfLink"]}
+        house.gce.seed("targetHttpProxies", "global", "by-hand", mine)
+        house.kube.delete("Ingress", "shop/web")
+        house.settle()
+        (told,) = house.events("InUse")
+        assert told["involvedObject"]["name"] == "web"
+        assert f"cannot delete urlMaps/{url_map['name']}" in told["message"]
+        assert "targetHttpProxies/by-hand" in told["message"]
+        delete(house, "global/targetHttpProxies/by-hand")
+        house.settle(patience=1300)
         assert house.ingress("shop/web") is None
         assert house.ours() == {}
 
