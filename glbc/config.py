@@ -75,6 +75,7 @@ HealthReads = Annotated[int, Meta(ge=0, le=6000, description="give a whole numbe
 ResyncSec = Annotated[int, Meta(ge=10, le=86400, description="give seconds from 10 to 86400")]
 DebounceSec = Annotated[float, Meta(ge=0, le=60, description="give seconds from 0 to 60")]
 RedirectMode = Annotated[Literal["", "tls", "explicit"], Meta(description="give tls or explicit")]
+GroupSize = Annotated[int, Meta(ge=1, le=10000, description="give a number from 1 to 10000")]
 FirewallMode = Annotated[
     Literal["manage", "verify", "off"], Meta(description="give manage, verify or off")
 ]
@@ -155,6 +156,8 @@ class Config(Section, frozen=True):
     # ports that the firewall rule opens; the API server's --service-node-port-range
     health_check_source_ranges: Cidrs = ("130.211.0.0/22", "35.191.0.0/16")
     # whom the firewall rule lets in; default: Google's probes and front ends
+    max_instances_per_group: GroupSize = 1000
+    # nodes of one zone, 1-10000; the ones over it, by name, get no traffic; default: what ingress-gce takes
     node_tags: Tags = ()
     # network tags of the firewall rule; empty: found from the nodes' instances
     new_ingress_scheme: SchemeName = "v2"

@@ -5,7 +5,7 @@ plans, and nothing here touches the inventory.
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -22,12 +22,12 @@ from glbc.engine.jobs import (
     ReadJob,
 )
 from glbc.engine.ports import Clock, Cloud
-from glbc.errors import AlreadyExists, CloudError, NotFound, Stale, Transient
+from glbc.errors import AlreadyExists, CloudError, NotFound, Rejected, Stale, Transient
 from glbc.model import codec
 from glbc.model.calls import Call, Verb
 from glbc.model.graph import Observed
 from glbc.model.health import UNKNOWN, of_members
-from glbc.model.keys import Kind, ResourceKey
+from glbc.model.keys import Kind, Ref, ResourceKey
 from glbc.model.kinds import ROWS
 from glbc.plan.diff import Change
 from glbc.plan.planner import Action, Op
@@ -77,6 +77,7 @@ class Runner:
             bodies=bodies,
             writes=attempt.writes,
             health=health,
+            misfits=tuple(sorted(attempt.misfits.items(), key=lambda row: row[0])),
         )
 
     def _health(self, job: HealthJob) -> Iterator[tuple[Probe, str]]:
@@ -115,6 +116,7 @@ class Attempt:
         self.was_read = False
         self.read_began = 0.0
         self.writes = 0
+        self.misfits: dict[ResourceKey, CloudError] = {}  # instances that cannot join
 
     def read(self, key: ResourceKey) -> Body | None:
         """Read `key`, with the members if it is an instance group; None when it is not there."""
@@ -220,8 +222,10 @@ class Attempt:
                 (Verb.REMOVE_INSTANCES, old - new),
             ):
                 if members:
-                    listed = [{"instance": ref.to.link} for ref in sorted(members)]
-                    self._send(verb, key, {"instances": listed})
+                    self._move(verb, key, sorted(members))
+            if self.misfits and self.read(key) is None:
+                self.misfits.clear()  # the group itself is gone
+                raise NotFound(f"{key}: is not there any more")
             return
         if field == "signed_url_keys":
             for new_one in (one for one in after if one not in before):
@@ -234,6 +238,25 @@ class Attempt:
         if verb is Verb.SET_NAMED_PORTS and fingerprint:
             body["fingerprint"] = fingerprint
         self._send(verb, key, body)
+
+    def _move(self, verb: Verb, key: ResourceKey, members: Sequence[Ref]) -> None:
+        """Add or remove instances; one that the cloud refuses is told apart from the others.
+
+        A refusal speaks of one instance and takes the whole call with it: halves are tried, so that
+        of a thousand nodes one that is odd costs some twenty calls, once.
+        """
+        listed = [{"instance": ref.to.link} for ref in members]
+        try:
+            self._send(verb, key, {"instances": listed})
+        except (NotFound, Rejected) as refusal:
+            if len(members) > 1:
+                half = len(members) // 2
+                self._move(verb, key, members[:half])
+                self._move(verb, key, members[half:])
+            elif verb is Verb.ADD_INSTANCES:
+                self.misfits[members[0].to] = refusal
+            elif not isinstance(refusal, NotFound):  # one that is gone has left its group
+                raise
 
     def _send(
         self, verb: Verb, key: ResourceKey, body: Body | None, query: Mapping[str, str] = {}

@@ -4,18 +4,18 @@ Owned by the loop; nobody else writes it. A list begun before a write ended neve
 write; what a list or a read could not tell stays what it was, never becomes "is not there".
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from glbc.engine.hints import hints_of
 from glbc.model import codec
-from glbc.model.compute import Address, ForwardingRule, Spec
+from glbc.model.compute import Address, BackendService, ForwardingRule, InstanceGroup, Spec
 from glbc.model.graph import Graph, Observed, Ownership, Resource
-from glbc.model.keys import Kind, ResourceKey
+from glbc.model.keys import Kind, Ref, ResourceKey, Scope
 from glbc.model.kinds import MANAGED, POLICIES, ROWS
-from glbc.model.views import Hints
+from glbc.model.views import Hints, Misfit
 from glbc.plan.planner import Action
 from glbc.plan.simulate import done
 
@@ -41,6 +41,7 @@ class Inventory:
         self._absent: dict[ResourceKey, float] = {}  # keys that a read did not find, and when
         self._unread: set[ResourceKey] = set()  # keys whose state must be read before planning
         self._tags: dict[str, tuple[str, ...]] = {}
+        self._misfits: dict[ResourceKey, tuple[float, bool]] = {}  # until when, is it missing?
         self._policies: dict[str, frozenset[str]] = {}  # kind -> the names of all that there are
         self._graph: Graph[Observed] | None = None
 
@@ -97,6 +98,54 @@ class Inventory:
                 enforced = frozenset(resource.enforced)
                 self._there[resource.key] = msgspec.structs.replace(live, set_by_us=enforced)
                 self._graph = None
+
+    def leave_out(self, instance: ResourceKey, until: float, *, missing: bool) -> None:
+        """Remember until when (seconds, monotonic) an instance is not tried again in its group."""
+        self._misfits[instance] = (until, missing)
+
+    def forget_misfits(self, now: float) -> None:
+        """Let the instances be tried again whose time has come."""
+        self._misfits = {key: row for key, row in self._misfits.items() if row[0] > now}
+
+    def misfits_due(self) -> Iterator[float]:
+        """Yield the moments (seconds, monotonic) at which an instance is tried again."""
+        return (until for until, _ in self._misfits.values())
+
+    def foreign_groups(self, place: Scope) -> list[ResourceKey]:
+        """Return somebody else's instance groups in a zone that a backend service uses."""
+        used = {
+            backend.group.to
+            for live in self._there.values()
+            if isinstance(live.spec, BackendService)
+            for backend in live.spec.backends or ()
+        }
+        return sorted(
+            key
+            for key in used
+            if key.kind == Kind.INSTANCE_GROUP
+            and key.scope == place
+            and (live := self._there.get(key)) is not None
+            and live.ownership is not Ownership.OWNED
+        )
+
+    def shared_with(self, group: ResourceKey) -> list[ResourceKey]:
+        """Return the instances that a group of ours in its zone has as well."""
+        mine: set[ResourceKey] = set()
+        for key in self.owned_groups():
+            if key.scope == group.scope:
+                mine |= self._there[key].refs
+        live = self._there.get(group)
+        return sorted(mine & live.refs) if live is not None else []
+
+    def _misfit(self, instance: ResourceKey, *, missing: bool) -> Misfit:
+        if missing:
+            return Misfit(missing=True)
+        for group in self.foreign_groups(instance.scope):
+            spec = self._there[group].spec
+            if isinstance(spec, InstanceGroup) and Ref(instance) in (spec.instances or ()):
+                users = self.graph().referrers(group)
+                return Misfit(missing=False, group=group, user=min(users, default=None))
+        return Misfit(missing=False)
 
     def doubt(self, key: ResourceKey) -> None:
         """Remember that a write of `key` may or may not have happened: it must be read."""
@@ -157,7 +206,10 @@ class Inventory:
         """Return the little that translation may know of the cloud."""
         unlisted = [kind for kind in MANAGED if kind not in self.listed]
         hints = hints_of(self._there.values(), refused, self._tags, unlisted)
-        return msgspec.structs.replace(hints, policies=dict(self._policies))
+        misfits = {
+            key: self._misfit(key, missing=missing) for key, (_, missing) in self._misfits.items()
+        }
+        return msgspec.structs.replace(hints, policies=dict(self._policies), misfits=misfits)
 
     def _put(self, key: ResourceKey, body: Body, began: float) -> None:
         old = self._there.get(key)

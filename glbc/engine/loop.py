@@ -49,6 +49,11 @@ from glbc.translate.firewall import projects_of
 
 log = structlog.get_logger()
 
+DOUBLY_BALANCED: Final = frozenset(
+    # An instance is in two load-balanced groups; the answer does not say in a field which one.
+    {"instanceInMultipleLoadBalancedIgs", "INSTANCE_IN_MULTIPLE_LOAD_BALANCED_IGS"}
+)
+MOST_CURIOUS: Final = 20  # reads for one node that is in a group of somebody else
 AWAITED_SEC: Final = 30.0  # how often what is named and not there is looked for
 HINT = {
     Denied: "give the controller's service account the permission",
@@ -81,6 +86,8 @@ class Loop:
         self._backoff = Backoff()
         self._publisher = Publisher(workers, clock)
         self._translated: tuple[Snapshot, Hints, Desired] | None = None
+        self._curious: set[ResourceKey] = set()  # groups whose members are worth a read
+        self._suspected: set[ResourceKey] = set()  # … because one of ours may be in them too
         self._seen_complete = False
         self._absentees = Absentees(clock, config.resync_sec)
         self._health = Health(config, clock)
@@ -97,6 +104,7 @@ class Loop:
         """
         self._fold()
         self._unpark()
+        self.inventory.forget_misfits(self.clock.monotonic())
         listing = self._list_again()
         snapshot = self.cluster.snapshot()
         self._seen_complete = self._seen_complete or snapshot.complete >= guard.NEEDED_VIEWS
@@ -140,9 +148,8 @@ class Loop:
             for kind, at in self._listed_at.items()
             if kind not in self._listing
         )
-        due.extend(self._absentees.due())
-        due.extend(self._health.wake_at())
-        due.extend(self._reports.due())
+        due.extend((*self._absentees.due(), *self.inventory.misfits_due()))
+        due.extend((*self._health.wake_at(), *self._reports.due()))
         if self.turn is not None:
             until = self.turn.desired.until
             due.append(now + max(0.0, until - self.clock.time()))
@@ -216,7 +223,8 @@ class Loop:
     def _read(self, snapshot: Snapshot, desired: Desired) -> bool:
         """Read what is in doubt, and what must be confirmed gone before a finalizer goes."""
         now = self.clock.monotonic()
-        keys = self.inventory.doubted()
+        keys = self.inventory.doubted() | self._curious
+        self._curious.clear()
         for name in desired.leaving:
             for key in leaving_keys(snapshot.ingresses[name], desired, self.namer, self.config):
                 if self.inventory.get(key) is None and not self.inventory.is_confirmed_absent(key):
@@ -298,6 +306,11 @@ class Loop:
         else:
             self._backoff.cleared(key)
             self.inventory.fold_read(key, outcome.read, outcome.read_began)
+            if key in self._suspected:
+                self._suspected.discard(key)
+                until = outcome.ended + self.config.resync_sec
+                for instance in self.inventory.shared_with(key):
+                    self.inventory.leave_out(instance, until, missing=False)
 
     def _fold_action(self, outcome: Outcome, action: Action) -> None:
         key = action.key
@@ -316,10 +329,21 @@ class Loop:
         else:
             log.warning("action_failed", **fields, seconds=seconds, error=str(outcome.error))
             self._fold_refusal(outcome, action, outcome.error)
+        self._fold_misfits(outcome)
         if outcome.was_read:
             self.inventory.fold_read(key, outcome.read, outcome.read_began)
         elif outcome.error is not None and outcome.writes:
             self.inventory.doubt(key)
+
+    def _fold_misfits(self, outcome: Outcome) -> None:
+        """Remember the instances that cannot join their group, and look for the group that has them."""
+        until = outcome.ended + self.config.resync_sec
+        for instance, refusal in outcome.misfits:
+            missing = isinstance(refusal, NotFound)
+            log.warning("node_left_out", instance=str(instance), error=str(refusal))
+            self.inventory.leave_out(instance, until, missing=missing)
+            if not missing:
+                self._curious.update(self.inventory.foreign_groups(instance.scope)[:MOST_CURIOUS])
 
     def _fold_refusal(self, outcome: Outcome, action: Action, error: CloudError) -> None:
         """Decide what a failed action means: by the class of its error, never by its text."""
@@ -331,6 +355,11 @@ class Loop:
             wait = float(self.config.parked_retry_sec)
         elif isinstance(error, InUse):
             self.resync()  # somebody refers to it whom we have not seen
+        if error.reason in DOUBLY_BALANCED:
+            for group in (key for key in action.relies_on if key.kind == Kind.INSTANCE_GROUP):
+                others = self.inventory.foreign_groups(group.scope)
+                self._curious.update(others[:MOST_CURIOUS])
+                self._suspected.update(others)
         elif isinstance(error, NotFound):
             for target in action.relies_on:  # one of them is not what we take it for
                 if target.kind in ROWS:
@@ -373,7 +402,7 @@ def _same(old: Hints, new: Hints, before: Desired, now: float) -> bool:
     return (
         now < before.until
         and (old.balancing, old.instance_tags) == (new.balancing, new.instance_tags)
-        and old.firewalls == new.firewalls
+        and (old.firewalls, old.misfits) == (new.firewalls, new.misfits)
         and (old.refused, old.checks) == (new.refused, new.checks)
         and all(one.hints_hold(new, now) for one in before.read.values())
         and all(old.url_maps.get(key) == new.url_maps.get(key) for key in before.consulted)

@@ -347,6 +347,14 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     complete: frozenset[str] = frozenset()  # kinds whose list is done and whose watch is alive
 
 
+class Misfit(msgspec.Struct, frozen=True):
+    """Why the cloud did not take an instance into its zone's group."""
+
+    missing: bool  # there is no such instance; else it is in another load-balanced group
+    group: ResourceKey | None = None  # that group, where it is known
+    user: ResourceKey | None = None  # the backend service that uses it
+
+
 class Hints(msgspec.Struct, frozen=True, kw_only=True):
     """The little that translation may know of the cloud, computed from the actual graph."""
 
@@ -370,5 +378,6 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     waits: Mapping[tuple[ResourceKey, ResourceKey], float] = {}
     # URL map, backend that it waits for and that is reached -> since when, seconds since 1970
     stuck: frozenset[ResourceKey] = frozenset()  # URL maps of which the cloud refused a warm-up
+    misfits: Mapping[ResourceKey, Misfit] = {}  # instances that cannot join their group
     firewalls: Mapping[ResourceKey, Firewall] = {}  # every rule of the network's project
     protocols: Mapping[ResourceKey, str] = {}  # our backend services -> what each speaks now

@@ -15,9 +15,10 @@ from glbc.model.keys import GLOBAL, Kind, ResourceKey
 from glbc.model.loadbalancer import Backend, FrontendNames
 from glbc.model.views import Hints, Ingress, Snapshot
 from glbc.naming import Namer, Scheme, finalizer_of, is_valid_name, scheme_of
-from glbc.translate import cluster, firewall, lower, podless, probes
+from glbc.translate import cluster, firewall, lower, multicluster, podless, probes
 from glbc.translate.classes import class_finding, is_ours
 from glbc.translate.ingress import Reader, scheme_for
+from glbc.translate.multicluster import is_multi_cluster
 from glbc.translate.reading import Translated
 from glbc.translate.reasons import AWAITED, Reason
 from glbc.translate.surprises import surprises
@@ -66,7 +67,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
     key: ResourceKey
     backend: Backend
-    groups: tuple[ResourceKey, ...]
+    groups: tuple[ResourceKey, ...] | None  # None: nobody knows
     users: frozenset[ObjectRef]
     balancing: str
 
@@ -112,7 +113,7 @@ def translate(
             scheme = scheme_for(ingress, namer, hints, config)
             names = _names(ingress, scheme, namer, before.served.get(name))
             claims[name] = Claim(ingress, scheme, names)
-        elif scheme_of(ingress.metadata.finalizers or ()):
+        elif scheme_of(ingress.metadata.finalizers or ()) and not is_multi_cluster(ingress):
             leaving.add(name)
     read: dict[str, Translated] = {}
     served: dict[str, Served] = {}
@@ -213,7 +214,8 @@ def _united(
     probed = probes.probed(backends, snapshot, before.probed)
     awaiting = podless.awaiting(probed, now)
     findings = [finding for one in read.values() for finding in one.findings]
-    keep = {key for one in read.values() for key in one.kept}
+    theirs = multicluster.others(snapshot, namer, config)
+    keep = {*theirs.keys, *(key for one in read.values() for key in one.kept)}
     everyone = sorted({one.ingress for one in read.values() if _uses_nodes(one)})
     resources: list[Resource] = []
     lowered: dict[Wanted, tuple[Resource, ...]] = {}
@@ -221,16 +223,26 @@ def _united(
         nodes, odd = cluster.machines(snapshot)
         findings.extend(odd)
         # A refused group is still wanted; until it is there the other zones serve.
-        groups = [
-            key for key in cluster.group_keys(nodes, namer, config) if key not in hints.refused
-        ]
-        resources.extend(cluster.groups(nodes, backends, everyone, namer, config))
+        made = cluster.group_keys(nodes, namer, config)
+        groups = tuple(key for key in made if key not in hints.refused) if nodes else None
+        if groups is None:
+            keep.update(backends)  # what they lead to now: a cluster without nodes is a hole
+        joining, left_out = cluster.members(nodes, hints, config)
+        findings.extend(left_out)
+        if joining is None:
+            findings.extend(_none_ready(owner) for owner in everyone)
+        node_ports = [backend.node_port for backend in backends.values()]
+        resources.extend(
+            cluster.groups(
+                nodes, [*node_ports, *theirs.node_ports], everyone, joining, namer, config
+            )
+        )
         for key, checked in probed.backends.items():
             backend = checked.backend
             if checked.facts.may_surprise and Kind.HEALTH_CHECK not in hints.unlisted:
                 live = hints.checks.get(key.name)
                 findings.extend(surprises(backend, checked.facts, checked.service, live))
-            wanted = Wanted(key, backend, tuple(groups), frozenset(users[key]), hints.balancing)
+            wanted = Wanted(key, backend, groups, frozenset(users[key]), hints.balancing)
             lowered[wanted] = before.lowered.get(wanted) or tuple(
                 lower.backend_resources(
                     key, backend, groups, users[key], balancing=hints.balancing, namer=namer
@@ -281,6 +293,17 @@ def _backends(
 def _uses_nodes(one: Translated) -> bool:
     """Tell whether nodes serve the Ingress; a last good target does not live without them."""
     return bool(one.backends) or any(key.kind == Kind.BACKEND_SERVICE for key in one.kept)
+
+
+def _none_ready(owner: ObjectRef) -> Finding:
+    return Finding(
+        owner,
+        Reason.NO_NODE_READY,
+        "spec",
+        "no node of the cluster can get traffic; the members of the groups stay as they are",
+        "see kubectl get nodes",
+        Severity.ERROR,
+    )
 
 
 def needs_finalizer(ingress: Ingress, served: Served) -> bool:

@@ -50,7 +50,7 @@ def frontend_description(owner: ObjectRef) -> str:
 def backend_resources(
     key: ResourceKey,
     backend: Backend,
-    groups: Iterable[ResourceKey],
+    groups: Iterable[ResourceKey] | None,
     users: Iterable[ObjectRef],
     *,
     balancing: str,
@@ -61,7 +61,7 @@ def backend_resources(
     Args:
         key: of the backend service; the health check is called the same.
         backend: what it serves.
-        groups: the instance groups that get its traffic.
+        groups: the instance groups that get its traffic; None leaves them as they are.
         users: the Ingresses that want it.
         balancing: the mode that live backends of these groups have, "" when there are none: all
             backends of a shared group must agree (API: backendServices.backends[].balancingMode).
@@ -77,7 +77,7 @@ def backend_resources(
             balancing_mode="RATE" if by_rate else "UTILIZATION",
             **({"max_rate_per_instance": 1.0} if by_rate else {}),
         )
-        for group in sorted(groups)
+        for group in sorted(groups or ())
     )
     asked = backend.asked or NOTHING
     enforced = asked.of_service()
@@ -87,7 +87,7 @@ def backend_resources(
         port=backend.node_port,
         port_name=namer.named_port(backend.node_port),
         health_checks=(Ref(check),),
-        backends=entries,
+        backends=UNSET if groups is None else entries,
         log_config=compute.LogConfig(enable=True, sample_rate=1.0),
     )
     yield wanted(

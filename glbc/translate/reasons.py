@@ -46,6 +46,8 @@ class Reason(StrEnum):
     NO_DEFAULT_BACKEND = "NoDefaultBackend"
     NO_NODE_PORT = "NoNodePort"
     NO_NODE_TAGS = "NoNodeTags"
+    NODE_IN_OTHER_GROUP = "NodeInOtherGroup"
+    NODE_NOT_IN_CLOUD = "NodeNotInCloud"
     NODE_WITHOUT_ZONE = "NodeWithoutZone"
     READINESS_PROBE_NOT_USED = "ReadinessProbeNotUsed"
     READINESS_PROBE_TOO_SLOW = "ReadinessProbeTooSlow"
@@ -63,6 +65,8 @@ class Reason(StrEnum):
     STALE_CHECK_FAILS = "StaleCheckFails"
     STATIC_ADDRESS_NOT_USABLE = "StaticAddressNotUsable"
     SWITCH_WAITS = "SwitchWaits"
+    NO_NODE_READY = "NoNodeReady"
+    TOO_MANY_NODES = "TooManyNodes"
     TOO_MANY_CERTIFICATES = "TooManyCertificates"
 
 
@@ -285,6 +289,29 @@ FINDINGS: Final = (
         "No node's instance has a network tag that its name begins with: the firewall rule cannot "
         "be made, and an existing one is left as it is.",
         "Set `node_tags` in the configuration.",
+    ),
+    Row(
+        Reason.NODE_IN_OTHER_GROUP,
+        "A node's instance is in somebody else's load-balanced instance group, and Compute Engine takes "
+        "an instance into one such group only. The node gets no traffic; the others do.",
+        "Take the instance out of that group.",
+    ),
+    Row(
+        Reason.NODE_NOT_IN_CLOUD,
+        "A node has no instance: its provider ID is of another cloud, or there is no instance of its name "
+        "in its zone. The node gets no traffic; the others do.",
+        "Delete the node, or mend its provider ID.",
+    ),
+    Row(
+        Reason.NO_NODE_READY,
+        "No node is ready, or every one is left out. The members of the instance groups stay as they are: "
+        "this is the API server's trouble more often than the nodes'.",
+        "See `kubectl get nodes`.",
+    ),
+    Row(
+        Reason.TOO_MANY_NODES,
+        "A zone has more nodes than an instance group takes. Those over the limit, by name, get no traffic.",
+        "Spread the nodes over more zones; `max_instances_per_group` is the limit.",
     ),
     Row(
         Reason.NODE_WITHOUT_ZONE,

@@ -37,7 +37,7 @@ NOW = pki.START.timestamp() + 86400 * 14
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 SEEDS = st.integers(0, 2**32)
 HINTS = Hints(
-    certificates=frozenset({"own-cert"}),
+    certificates={"own-cert": "-----BEGIN CERTIFICATE-----"},
     addresses={"own-ip": "203.0.113.7"},
     policies={kind: frozenset({"policy"}) for kind in (Kind.SECURITY_POLICY, Kind.SSL_POLICY)},
 )

@@ -20,6 +20,7 @@ from glbc.model.graph import Graph, Observed, Ownership, Resource, wanted
 from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey, refs_in
 from glbc.model.kinds import completed
 from glbc.model.loadbalancer import Backend, Host, LoadBalancer, Route
+from glbc.model.views import Hints
 from glbc.naming import Namer, Scheme
 from glbc.translate import cluster, firewall, lower
 from glbc.translate.cluster import Machine
@@ -112,7 +113,9 @@ def desired(wish: Wish) -> Graph[Resource]:
     machines = [Machine(name, zone, candidate=True) for name, zone in wish.nodes]
     backends = {_service(index): _backend(wish, index) for index in users}
     groups = cluster.group_keys(machines, NAMER, CONFIG)
-    resources.extend(cluster.groups(machines, backends, everyone, NAMER, CONFIG))
+    ports = [backend.node_port for backend in backends.values()]
+    joining, _ = cluster.members(machines, Hints(), CONFIG)
+    resources.extend(cluster.groups(machines, ports, everyone, joining, NAMER, CONFIG))
     resources.append(
         firewall.rule(CONFIG.node_port_ranges, CONFIG.node_tags, everyone, NAMER, CONFIG)
     )

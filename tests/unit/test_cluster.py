@@ -4,12 +4,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
+from fakes.build import node
 from glbc.config import Config
 from glbc.model import compute
 from glbc.model.finding import ObjectRef
 from glbc.model.keys import Ref
-from glbc.model.loadbalancer import Backend
 from glbc.model.views import Hints, Node
 from glbc.naming import Namer
 from glbc.translate.cluster import (
@@ -18,6 +19,7 @@ from glbc.translate.cluster import (
     groups,
     machine_of,
     machines,
+    members,
     node_tags,
 )
 from glbc.translate.firewall import network_key, open_ports, rule
@@ -59,8 +61,8 @@ def _machine(**parts: Any) -> Machine | None:
         ),
         pytest.param(
             {"provider": "aws:///z/i-1", "labels": PLACE},
-            Machine("n1", "z-label", True),
-            id="another cloud's provider ID says nothing",
+            None,
+            id="a node of another cloud",
         ),
         pytest.param(
             {"provider": "gce://p//n1", "labels": PLACE},
@@ -118,20 +120,14 @@ def test_machines_are_sorted_and_the_odd_ones_told() -> None:
 def test_each_zone_with_nodes_has_a_group_even_when_none_serves() -> None:
     nodes = [Machine("n1", "z-b", True), Machine("n2", "z-a", False), Machine("n3", "z-b", True)]
     config = config_of()
-    backend = Backend(
-        service=ObjectRef("Service", "shop", "web"),
-        port_name="",
-        port_number=80,
-        node_port=30080,
-        protocol="HTTP",
-        origin="",
-    )
+    joining, _ = members(nodes, Hints(), config)
     made = {
-        group.key.scope: group.spec for group in groups(nodes, {0: backend}, [USER], NAMER, config)
+        group.key.scope: group.spec
+        for group in groups(nodes, [30080, 30080], [USER], joining, NAMER, config)
     }
     assert list(made) == [key.scope for key in group_keys(nodes, NAMER, config)]
-    members = {scope: [ref.to.name for ref in spec.instances] for scope, spec in made.items()}
-    assert members == {"zones/z-a": [], "zones/z-b": ["n1", "n3"]}
+    listed = {scope: [ref.to.name for ref in spec.instances] for scope, spec in made.items()}
+    assert listed == {"zones/z-a": [], "zones/z-b": ["n1", "n3"]}
     assert {spec.named_ports for spec in made.values()} == {
         (compute.NamedPort(name="port30080", port=30080),)
     }
@@ -139,9 +135,33 @@ def test_each_zone_with_nodes_has_a_group_even_when_none_serves() -> None:
 
 def test_two_nodes_that_are_one_instance_are_one_member() -> None:
     nodes = [Machine("n1", "z-a", True), Machine("n1", "z-a", True)]
-    (group,) = groups(nodes, {}, [USER], NAMER, config_of())
-    assert isinstance(group.spec, compute.InstanceGroup)
-    assert len(group.spec.instances) == 1
+    assert members(nodes, Hints(), config_of()) == ({"z-a": ("n1",)}, [])
+
+
+def test_without_any_candidate_nobody_says_who_the_members_are() -> None:
+    nodes = [Machine("n1", "z-a", False), Machine("n2", "z-b", False)]
+    joining, findings = members(nodes, Hints(), config_of())
+    assert (joining, findings) == (None, [])
+    made = groups(nodes, [30080], [USER], joining, NAMER, config_of())
+    assert {group.spec.instances for group in made} == {UNSET}
+
+
+def test_over_the_limit_the_last_by_name_are_left_out_and_it_is_told_once() -> None:
+    nodes = [Machine(f"n{at}", "z-a", True) for at in (3, 1, 5, 2, 4)]
+    joining, findings = members(nodes, Hints(), config_of(max_instances_per_group=3))
+    assert joining == {"z-a": ("n1", "n2", "n3")}
+    (finding,) = findings
+    assert (finding.reason, finding.object.name) == ("TooManyNodes", "n4")
+    assert "5 nodes for its instance group, 2 over the limit of 3" in finding.message
+
+
+def test_a_node_of_another_cloud_has_no_instance() -> None:
+    far = node("far", "z-a")
+    far["spec"]["providerID"] = "azure:///subscriptions/x/far"
+    found, findings = machines(snapshot_of([far, node("near", "z-a")]))
+    assert [machine.instance for machine in found] == ["near"]
+    (finding,) = findings
+    assert (finding.reason, finding.object.name) == ("NodeNotInCloud", "far")
 
 
 @pytest.mark.parametrize(
