@@ -43,10 +43,17 @@ class StackError(RuntimeError):
 class Stack:
     """The processes of one world. Use it in `with`."""
 
-    def __init__(self, directory: Path, *, traffic: bool = False) -> None:
-        """Prepare a stack; `traffic` adds nodes with pods, and the cloud's data plane."""
+    def __init__(self, directory: Path, *, traffic: bool = False, cold_sec: float = 0.0) -> None:
+        """Prepare a stack.
+
+        Args:
+            directory: where logs and files go.
+            traffic: add nodes with pods, and the cloud's data plane.
+            cold_sec: how long a backend answers nothing once a front end leads to it.
+        """
         self.directory = directory
         self.traffic = traffic
+        self.cold_sec = cold_sec
         self.slice = 0  # of the loopback addresses: one that nobody else on the machine has
         self._claims = ExitStack()
         self.gce = f"http://127.0.0.1:{_free_port()}"
@@ -98,7 +105,8 @@ class Stack:
         mine = ["--server", self.kube, "--gce", self.gce, "--slice", str(self.slice)]
         self.start("nodes", [*fakes, "nodes", *mine, "--time-scale", "0.1"])
         directory = str(self.directory / "edge")
-        self.start("edge", [*fakes, "edge", "--gce", self.gce, "--directory", directory])
+        where = ["--gce", self.gce, "--directory", directory]
+        self.start("edge", [*fakes, "edge", *where, "--cold-sec", str(self.cold_sec)])
         deadline = time.monotonic() + START_SEC
         while len(self.ask("GET", f"{self.kube}/api/v1/nodes")["items"]) < len(NODES):
             if time.monotonic() > deadline or not self.is_running("nodes"):

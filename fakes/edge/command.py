@@ -41,9 +41,16 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--concurrency", type=int, default=usual.concurrency, help="Envoy's threads"
     )
+    parser.add_argument(
+        "--cold-sec",
+        type=float,
+        default=usual.cold_sec,
+        metavar="SECONDS",
+        help="how long a backend answers nothing once a front end leads to it (default: not)",
+    )
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
-    settings = Settings(args.time_scale, args.port_offset, args.concurrency)
+    settings = Settings(args.time_scale, args.port_offset, args.concurrency, args.cold_sec)
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())

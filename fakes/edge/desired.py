@@ -1,7 +1,7 @@
 """Everything Envoy should be told, from one picture of the cloud. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -39,13 +39,21 @@ class Desired:
     problems: tuple[str, ...] = ()
 
 
-def desired(picture: Picture, place: Place) -> Desired:
-    """Return what Envoy should be told about a picture of the cloud."""
+def desired(picture: Picture, place: Place, cold: frozenset[str] = frozenset()) -> Desired:
+    """Return what Envoy should be told about a picture of the cloud.
+
+    Args:
+        picture: what the cloud shows.
+        place: where it goes.
+        cold: the names of backend services that the cloud does not probe yet.
+    """
     services = {body["name"]: body for _, body in picture.within("backendServices")}
     eds, cds, members = dict[str, Json](), dict[str, Json](), dict[str, tuple[Endpoint, ...]]()
     for name, service in services.items():
         path = place.file("endpoints", name)
         rows = clusters.endpoints(picture, service)
+        if name in cold:
+            rows = [replace(row, reachable=False) for row in rows]
         members[name] = tuple(rows)
         eds[path] = clusters.assignment(name, rows)
         cds[name] = clusters.cluster(name, picture, service, path, place.time_scale)

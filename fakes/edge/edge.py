@@ -7,6 +7,7 @@ process (the kernel ends Envoy with the thread that started it).
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Final, Self
 
 from fakes.edge.cloud import Source
 from fakes.edge.clusters import Endpoint
+from fakes.edge.cold import Cold
 from fakes.edge.converge import Converger
 from fakes.edge.desired import Place, desired
 from fakes.edge.envoy import Envoy, Unavailable, find
@@ -43,6 +45,7 @@ class Settings:
     time_scale: float = 0.02  # health-check seconds are multiplied by it: 60 s become 1.2 s
     port_offset: int = PORT_OFFSET  # added to ports where the system refuses low ones
     concurrency: int = 1  # Envoy's worker threads
+    cold_sec: float = 0.0  # how long a backend answers nothing once a front end leads to it
 
 
 class Edge:
@@ -68,6 +71,7 @@ class Edge:
         self._source = Source(cloud)
         self._reporter = Reporter(self._source)
         self._converger = Converger(Files(self.directory), self.envoy)
+        self._cold = Cold(self.settings.cold_sec)
         self._place = Place(self.directory, self.settings.time_scale, self.offset)
         self._members: Mapping[str, tuple[Endpoint, ...]] = {}
         self._forgotten = threading.Event()  # the cloud was reset
@@ -121,14 +125,16 @@ class Edge:
 
     def _follow(self) -> None:
         """Tell Envoy of every change of the cloud."""
-        last, silent = NEVER, False
+        last, silent, wakes = NEVER, False, None
         while not self._stopping.is_set():
             try:
-                seq = self._source.seq(last, POLL_SEC)
-                if seq != last:
+                now = time.monotonic()
+                wait = POLL_SEC if wakes is None else min(POLL_SEC, max(0.0, wakes - now))
+                seq = self._source.seq(last, wait)
+                if seq != last or (wakes is not None and time.monotonic() >= wakes):
                     if seq < last:
                         self._forgotten.set()
-                    self._converge()
+                    wakes = self._converge()
                     last = self.applied = seq
                 self._converger.tidy()
                 silent = False
@@ -141,10 +147,13 @@ class Edge:
                 log.exception("what the cloud shows cannot be served, trying on")
                 self._stopping.wait(WRONG_SEC)
 
-    def _converge(self) -> None:
-        wanted = desired(self._source.picture(), self._place)
+    def _converge(self) -> float | None:
+        """Tell Envoy what the cloud shows; return when to do so again though nothing changes."""
+        picture, now = self._source.picture(), time.monotonic()
+        wanted = desired(picture, self._place, self._cold.names(picture, now))
         self._members = wanted.members  # health is told before routes are there
         self._converger.apply(wanted)
+        return self._cold.wake_at(now)
 
     def _probe(self) -> None:
         """Tell the cloud what Envoy sees."""

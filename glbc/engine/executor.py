@@ -76,8 +76,8 @@ class Runner:
             read_began=attempt.read_began,
             bodies=bodies,
             writes=attempt.writes,
-            health=health,
             misfits=tuple(sorted(attempt.misfits.items(), key=lambda row: row[0])),
+            health=health,
         )
 
     def _health(self, job: HealthJob) -> Iterator[tuple[Probe, str]]:

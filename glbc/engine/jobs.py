@@ -61,5 +61,5 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     read_began: float = 0.0  # seconds, monotonic
     bodies: tuple[Body, ...] = ()  # of a ListJob
     writes: int = 0  # mutations that were sent
-    health: tuple[tuple[Probe, str], ...] = ()  # of a HealthJob: a word for each that was asked
     misfits: tuple[tuple[ResourceKey, CloudError], ...] = ()  # instances that cannot join a group
+    health: tuple[tuple[Probe, str], ...] = ()  # of a HealthJob: a word for each that was asked

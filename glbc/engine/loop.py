@@ -149,7 +149,8 @@ class Loop:
             if kind not in self._listing
         )
         due.extend((*self._absentees.due(), *self.inventory.misfits_due()))
-        due.extend((*self._health.wake_at(), *self._reports.due()))
+        due.extend(self._health.wake_at())
+        due.extend(self._reports.due())
         if self.turn is not None:
             until = self.turn.desired.until
             due.append(now + max(0.0, until - self.clock.time()))

@@ -373,11 +373,11 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     balancing: str = ""  # the mode that live backends of our groups have; "" when there are none
     refused: frozenset[ResourceKey] = frozenset()  # resources whose CREATE is parked
     instance_tags: Mapping[str, tuple[str, ...]] = {}  # instance name -> its network tags
+    misfits: Mapping[ResourceKey, Misfit] = {}  # instances that cannot join their group
     health: Mapping[ResourceKey, str] = {}  # of backend services that a live rule leads to
     reached: frozenset[ResourceKey] = frozenset()  # backend services that a live rule leads to
     waits: Mapping[tuple[ResourceKey, ResourceKey], float] = {}
     # URL map, backend that it waits for and that is reached -> since when, seconds since 1970
     stuck: frozenset[ResourceKey] = frozenset()  # URL maps of which the cloud refused a warm-up
-    misfits: Mapping[ResourceKey, Misfit] = {}  # instances that cannot join their group
     firewalls: Mapping[ResourceKey, Firewall] = {}  # every rule of the network's project
     protocols: Mapping[ResourceKey, str] = {}  # our backend services -> what each speaks now

@@ -45,6 +45,7 @@ class Reason(StrEnum):
     NAME_COLLISION = "NameCollision"
     NO_DEFAULT_BACKEND = "NoDefaultBackend"
     NO_NODE_PORT = "NoNodePort"
+    NO_NODE_READY = "NoNodeReady"
     NO_NODE_TAGS = "NoNodeTags"
     NODE_IN_OTHER_GROUP = "NodeInOtherGroup"
     NODE_NOT_IN_CLOUD = "NodeNotInCloud"
@@ -54,20 +55,19 @@ class Reason(StrEnum):
     READINESS_PROBES_DIFFER = "ReadinessProbesDiffer"
     REDIRECT_UNSUPPORTED = "RedirectUnsupported"
     ROOT_CHECK_FAILS = "RootCheckFails"
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 (a reason code)
     SECRET_NOT_READ = "SecretNotRead"  # noqa: S105 (a reason code)
     SECURITY_POLICY_NOT_FOUND = "SecurityPolicyNotFound"
     SECURITY_POLICY_REQUIRED = "SecurityPolicyRequired"
-    SSL_POLICY_NOT_FOUND = "SslPolicyNotFound"
-    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 (a reason code)
     SERVICE_NOT_FOUND = "ServiceNotFound"
     SERVICE_PORT_NOT_FOUND = "ServicePortNotFound"
     SHADOWED_PATH = "ShadowedPath"
+    SSL_POLICY_NOT_FOUND = "SslPolicyNotFound"
     STALE_CHECK_FAILS = "StaleCheckFails"
     STATIC_ADDRESS_NOT_USABLE = "StaticAddressNotUsable"
     SWITCH_WAITS = "SwitchWaits"
-    NO_NODE_READY = "NoNodeReady"
-    TOO_MANY_NODES = "TooManyNodes"
     TOO_MANY_CERTIFICATES = "TooManyCertificates"
+    TOO_MANY_NODES = "TooManyNodes"
 
 
 AWAITED: Final[Mapping[Reason, Kind]] = {

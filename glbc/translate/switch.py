@@ -1,4 +1,4 @@
-"""A live route changes its backend only when the new one is HEALTHY, or has had its time (ADR 0009).
+"""A live route changes its backend only when the new one is HEALTHY, or has had its time (ADR 0010).
 
 The cloud probes a backend once a front end leads to it. So while a route waits, its URL map has one
 rule more, for a host that no client can name: it leads to the new backend and to nothing else.

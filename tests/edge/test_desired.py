@@ -6,6 +6,7 @@ import pytest
 
 from fakes.edge.cloud import Picture, tail
 from fakes.edge.clusters import assignment, cluster, endpoints, probe
+from fakes.edge.cold import Cold
 from fakes.edge.desired import Place, desired
 from fakes.edge.envoy import Host
 from fakes.edge.health import states
@@ -49,6 +50,25 @@ def _rule(kind: str, ip: str = "127.128.0.2", port: str = "80-80"):
 
 def _picture(**more):
     return Picture({**BODIES, **{tail(key.replace("__", "/")): v for key, v in more.items()}})
+
+
+def test_a_backend_is_cold_until_a_rule_has_led_to_it_for_a_while():
+    cold = Cold(10.0)
+    assert cold.names(_picture(), 0.0) == {"be"}
+    assert cold.wake_at(0.0) is None
+    reached = _picture(global__forwardingRules__fr=_rule("targetHttpProxies"))
+    assert cold.names(reached, 5.0) == {"be"}
+    assert cold.wake_at(5.0) == 15.0
+    assert cold.names(reached, 15.0) == frozenset()
+    assert cold.wake_at(15.0) is None
+    assert cold.names(_picture(), 16.0) == {"be"}  # the cloud probes it no longer
+    assert Cold(0.0).names(_picture(), 0.0) == frozenset()
+
+
+def test_a_cold_backend_answers_nothing():
+    (assigned,) = desired(_picture(), Place(Path("/c"), 0.02), frozenset({"be"})).endpoints.values()
+    (row,) = assigned["endpoints"][0]["lb_endpoints"]
+    assert row["health_status"] == "UNHEALTHY"
 
 
 def test_a_rule_becomes_a_listener_routes_and_a_cluster():
