@@ -16,7 +16,7 @@ help:            ## show this list
 
 demo: .venv/installed    ## the walkthrough, step by step, then changes under load; exit 0 only if all of it held
 	$(BIN)/python -m fakes demo
-	$(BIN)/python -m pytest tests/e2e/test_wire.py --capture=no --no-header
+	$(BIN)/python -m pytest tests/e2e/test_wire.py tests/e2e/test_switch.py --capture=no --no-header
 
 up: .venv/installed      ## the fakes and glbc, left running, with lines to try
 	$(BIN)/python -m fakes up

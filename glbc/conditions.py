@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from glbc.model.compute import BackendService, HealthCheck, TargetHttpsProxy
+from glbc.model.compute import BackendService, HealthCheck, HttpCheck, TargetHttpsProxy
 from glbc.model.finding import Finding, Severity
 from glbc.model.graph import Graph, Observed
 from glbc.model.health import HEALTHY, UNKNOWN
@@ -142,28 +142,47 @@ def facts_of(
         certificates=bool(wanted or on_it),
         health=told,
         checks=tuple(
-            (key, checked_by(key, actual)) for key, state in told if state not in {HEALTHY, UNKNOWN}
+            (key, checked_by(check_of(key, actual)))
+            for key, state in told
+            if state not in {HEALTHY, UNKNOWN}
         ),
     )
 
 
-def checked_by(service: ResourceKey, actual: Graph[Observed]) -> str:
-    """Say what a backend's instances are asked by the cloud, and what to do when none answers."""
+def check_of(service: ResourceKey, actual: Graph[Observed]) -> HealthCheck | None:
+    """Return the live health check of a backend service."""
     live = actual.get(service)
     refs = live.spec.health_checks if live and isinstance(live.spec, BackendService) else ()
     first = next((ref for ref in refs or () if isinstance(ref, Ref)), None)
     check = actual.get(first.to) if first else None
-    if check is None or not isinstance(check.spec, HealthCheck):
+    return check.spec if check and isinstance(check.spec, HealthCheck) else None
+
+
+def path_of(check: HealthCheck | None) -> str:
+    """Return what a check asks for; "" when it is no check over HTTP."""
+    block = _http(check)
+    return (block.request_path or "/") if block else ""
+
+
+def checked_by(check: HealthCheck | None) -> str:
+    """Say what a backend's instances are asked by the cloud, and what to do when none answers."""
+    if check is None:
         return "its health check is not known: see what the backend service refers to"
-    spec = check.spec
-    for block in (spec.http_health_check, spec.https_health_check, spec.http2_health_check):
-        if isinstance(block, msgspec.Struct):
-            asked = f"GET {block.request_path or '/'} on port {block.port or 'of the group'}"
-            return (
-                f"no instance answers 200 to {spec.type} {asked}: see that the pods do, "
-                "and that the firewall lets the probes in"
-            )
-    return f"no instance passes its {spec.type} check: see that the pods listen"
+    block = _http(check)
+    if block is None:
+        return f"no instance passes its {check.type} check: see that the pods listen"
+    asked = f"GET {path_of(check)} on port {block.port or 'of the group'}"
+    return (
+        f"no instance answers 200 to {check.type} {asked}: see that the pods do, and that the "
+        "firewall lets the probes in"
+    )
+
+
+def _http(check: HealthCheck | None) -> HttpCheck | None:
+    if check is None:
+        return None
+    blocks = (check.http_health_check, check.https_health_check, check.http2_health_check)
+    return next((block for block in blocks if isinstance(block, HttpCheck)), None)
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

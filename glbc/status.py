@@ -4,6 +4,7 @@ Nothing of what is published is ever read back to decide what the cloud should b
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from enum import StrEnum
 
 from msgspec import UNSET
 
@@ -21,6 +22,19 @@ from glbc.plan.planner import Action, Blocked, Op, Plan, Reason
 from glbc.translate import annotations, firewall
 from glbc.translate.desired import Desired, Served, needs_finalizer
 from glbc.translate.lower import FrontEndKeys
+
+
+class Told(StrEnum):
+    """Events that neither a finding nor a blocked action is the reason of."""
+
+    SYNC = "Sync"
+    IP_CHANGED = "IPChanged"
+    XPN = "XPN"
+    POLICY_REMOVED = "SecurityPolicyRemoved"
+    POLICY_RESTORED = "SecurityPolicyRestored"
+    UNHEALTHY = "BackendUnhealthy"
+    HEALTHY = "BackendHealthy"
+
 
 TOLD: Mapping[Reason, str] = {
     # What a blocked action is called in an Event; the others are states on the way.
@@ -125,7 +139,7 @@ def _firewall_notes(
             ingress.metadata, annotations.SUPPRESS_XPN, default=False
         )
         if ingress is not None and not quiet:
-            yield from _event(ingress.ref, "Normal", "XPN", message, snapshot)
+            yield from _event(ingress.ref, "Normal", Told.XPN, message, snapshot)
 
 
 def releases(  # noqa: PLR0913  # everything that may still hold an Ingress back
@@ -195,7 +209,9 @@ def done_notes(action: Action, snapshot: Snapshot) -> Iterator[EventNote]:
         return
     verb = {Op.CREATE: "created", Op.UPDATE: "updated", Op.DELETE: "deleted"}[action.op]
     for owner in action.wanted_by:
-        yield from _event(owner, "Normal", "Sync", f'{called} "{action.key.name}" {verb}', snapshot)
+        yield from _event(
+            owner, "Normal", Told.SYNC, f'{called} "{action.key.name}" {verb}', snapshot
+        )
 
 
 def _policy_notes(action: Action, snapshot: Snapshot) -> Iterator[EventNote]:
@@ -207,14 +223,12 @@ def _policy_notes(action: Action, snapshot: Snapshot) -> Iterator[EventNote]:
     backend = f"backend service {action.key.name}"
     if change.after is UNSET:
         policy = change.before.to.name
-        reason, message = (
-            "SecurityPolicyRemoved",
-            f"{backend}: Cloud Armor policy {policy} was removed",
-        )
+        reason = Told.POLICY_REMOVED
+        message = f"{backend}: Cloud Armor policy {policy} was removed"
     elif change.before is UNSET and "description" not in changed:
         # Our record has told of it before: somebody took it away.
         policy = change.after.to.name
-        reason = "SecurityPolicyRestored"
+        reason = Told.POLICY_RESTORED
         message = f"{backend}: Cloud Armor policy {policy} was missing and is back"
     else:
         return
@@ -248,7 +262,7 @@ def _served(
             object=ingress.ref,
             uid=meta.uid,
             type="Normal",
-            reason="IPChanged",
+            reason=Told.IP_CHANGED,
             message=f"IP is now {address}",
         )
 

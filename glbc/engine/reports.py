@@ -21,9 +21,11 @@ from glbc.model.health import HEALTHY, UNKNOWN
 from glbc.model.keys import ResourceKey
 from glbc.model.views import Ingress
 from glbc.plan.planner import Blocked
+from glbc.status import Told
 from glbc.translate import annotations
 from glbc.translate.desired import Desired
 from glbc.translate.reading import Translated
+from glbc.translate.surprises import why_it_fails
 
 APART_SEC: Final = 60.0  # between two writes of their own for one Ingress
 BUSY_SEC: Final = 30.0  # how long work must last before it is said that it lasts
@@ -31,8 +33,6 @@ AWAIT_SEC: Final = 60.0  # how long the first answer about health is waited for
 RETRY_SEC: Final = 10.0  # within which a write that failed is the same write
 LASTS_SEC: Final = 30.0  # how long a backend must fail before it is told
 START_SEC: Final = 60.0  # that the cloud has to probe a backend once a rule leads to it
-UNHEALTHY: Final = "BackendUnhealthy"
-BACK: Final = "BackendHealthy"
 SAID: Final = Report()  # nothing is due to be said
 
 
@@ -144,13 +144,12 @@ class Reports:
                 if state == HEALTHY:
                     if self._told.pop(at, None):
                         text = f"backend {service.name} answers its health check again"
-                        yield _note(ingress, "Normal", BACK, text)
+                        yield _note(ingress, "Normal", Told.HEALTHY, text)
                     continue
                 failing.add(at)
                 if state != UNKNOWN and self._lasts(at):
-                    check = conditions.checked_by(service, turn.actual)
-                    text = f"backend {service.name} is {state}: {check}"
-                    self._told.setdefault(at, _note(ingress, "Warning", UNHEALTHY, text))
+                    text = f"backend {service.name} is {state}: {_why(service, turn)}"
+                    self._told.setdefault(at, _note(ingress, "Warning", Told.UNHEALTHY, text))
                 if at in self._told:
                     yield self._told[at]
         self._sick = {at: since for at, since in self._sick.items() if at in failing}
@@ -236,6 +235,15 @@ def _is_busy(made: Iterable[Condition]) -> bool:
 
 def _published(ingress: Ingress) -> tuple[Condition, ...]:
     return conditions.decoded(annotations.text(ingress.metadata, annotations.CONDITIONS))
+
+
+def _why(service: ResourceKey, turn: Turn) -> str:
+    check = conditions.check_of(service, turn.actual)
+    words = [conditions.checked_by(check)]
+    pods = turn.desired.probed.backends.get(service)
+    if pods is not None and (path := conditions.path_of(check)):
+        words.append(why_it_fails(pods.facts, path))
+    return "; ".join(filter(None, words))
 
 
 def _note(ingress: Ingress, kind: str, reason: str, message: str) -> EventNote:

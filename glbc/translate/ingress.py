@@ -1,7 +1,6 @@
-"""Ingress to LoadBalancer: whose it is, what it serves, and what of it cannot be served.
+"""Ingress to LoadBalancer: what it serves and how, and what of it cannot be served.
 
-A bad object removes a path, never an Ingress: a backend that cannot be resolved, or that the cloud
-refused, keeps the target it has now, else it gets the default backend, and everything else ships.
+What can be served is: the rest is told, and what serves now stays.
 """
 
 from collections.abc import Mapping
@@ -10,18 +9,17 @@ import msgspec
 
 from glbc.config import Config
 from glbc.model.compute import UrlMap
-from glbc.model.finding import Finding, ObjectRef, Severity
+from glbc.model.finding import Finding, Severity
 from glbc.model.graph import Resource
 from glbc.model.keys import GLOBAL, Kind, ResourceKey
-from glbc.model.loadbalancer import Backend, FrontendNames, Host, LoadBalancer, Route
-from glbc.model.views import Hints, Ingress, IngressBackend, ServicePortRef, Snapshot
+from glbc.model.loadbalancer import FrontendNames, Host, LoadBalancer, Route
+from glbc.model.views import Hints, Ingress, IngressBackend, Snapshot
 from glbc.naming import Namer, Scheme, is_valid_name, scheme_of
 from glbc.translate import annotations, limits, live, lower
-from glbc.translate.backend import World, note, requires_policy, resolve, resolve_service
+from glbc.translate.backend import requires_policy
 from glbc.translate.classes import parameters_finding, parameters_of
 from glbc.translate.frontend import Front, front_of
 from glbc.translate.lower import FrontEndKeys
-from glbc.translate.protocols import with_protocol
 from glbc.translate.reading import (
     LookedAt,
     Translated,
@@ -33,8 +31,9 @@ from glbc.translate.reading import (
     services_of,
 )
 from glbc.translate.reasons import Reason
-from glbc.translate.rules import ANY_HOST, ANY_PATH, Rules, is_closed, rules_of
-from glbc.translate.switch import DEFAULT_FIELD, Routes, Switch, Target, placed, switch_facts
+from glbc.translate.rules import Rules, rules_of
+from glbc.translate.switch import Routes, Switch, Target, placed, switch_facts
+from glbc.translate.targets import Targets
 from glbc.translate.tls import Secured, secret_names, secured
 
 
@@ -75,18 +74,11 @@ class Reader:
         self.config = config
         self.hints = hints
         self.findings: list[Finding] = []
-        self._spare: list[Target] = []  # refused, with nothing to serve instead
-        self._odd: list[tuple[ResourceKey, Finding]] = []  # of a backend, if it is wanted at all
         self.url_map = ResourceKey(config.project, Kind.URL_MAP, GLOBAL, names.url_map)
         self.consulted: set[ResourceKey] = set()
-        self.protocols: dict[ResourceKey, str | None] = {}  # live ones that mattered
         if ingress.address and not scheme_of(ingress.metadata.finalizers or ()):
             self.consulted.add(v1_url_map(ingress, namer, config))
-        self.protected = requires_policy(ingress.metadata)
-        self.held: set[ResourceKey] = set()  # serve under a policy that is required
-        self.guards = self.protected  # is a policy required anywhere?
         self.live = hints.url_maps.get(self.url_map)
-        self.live_routes = live.routes_of(self.live)
 
     def read(self, snapshot: Snapshot) -> Translated:
         """Return what the Ingress comes to."""
@@ -96,14 +88,22 @@ class Reader:
             self.config = msgspec.structs.replace(
                 self.config, https_redirect=parameters.https_redirect
             )
-        self.protected = self.protected or parameters.security_policy_required
-        self.guards = self.protected
         odd = parameters_finding(self.ingress, parameters)
-        for finding in (*rules.findings, *([odd] if odd else [])):
-            self._once(finding)
         keys = FrontEndKeys.of(self.names, self.config)
-        asked = self._routes(rules, snapshot)
-        switch, (default, hosts) = self._switched(asked, keys, rules, snapshot)
+        targets = Targets(
+            self.ingress,
+            url_map=self.url_map,
+            protected=requires_policy(self.ingress.metadata) or parameters.security_policy_required,
+            snapshot=snapshot,
+            hints=self.hints,
+            namer=self.namer,
+            config=self.config,
+        )
+        asked = targets.routes(rules)
+        for finding in (*rules.findings, *([odd] if odd else []), *targets.findings):
+            self._once(finding)
+        switch, (default, hosts) = self._switched(asked, keys, rules, targets)
+        self.consulted |= targets.consulted
         named = self._is_named()
         tls = secured(
             self.ingress,
@@ -118,7 +118,7 @@ class Reader:
         front = front_of(self.ingress, keys, tls, (snapshot, self.hints), self.config)
         for finding in (*tls.findings, *front.findings):
             self._once(finding)
-        used = [*self._spare, *([default] if default else [])]
+        used = [*targets.spare, *([default] if default else [])]
         used.extend(target for paths in hosts.values() for target in paths.values())
         kept = {target.backend for target in used if target.is_last_good} | tls.kept | front.kept
         wants = tuple(dict.fromkeys(backend for target in used for backend in target.wants))
@@ -136,7 +136,7 @@ class Reader:
         if balancer is not None and self._is_over_limit(resources):
             # Nothing of the map changes; the rest of a front end that serves goes on.
             kept |= {self.url_map, *live.backends_of(self.live)}
-            wants = tuple(one for one in wants if self._key(one) in kept)
+            wants = tuple(one for one in wants if targets.key_of(one) in kept)
             balancer = balancer if self.live else None
         if parameters.problem:
             kept |= live.backends_of(self.live)
@@ -147,8 +147,8 @@ class Reader:
         services = services_of(self.ingress, self.config)
         configs, credentials = configs_of(services, snapshot)
         wants = wants if named else ()
-        wanted = {self._key(backend) for backend in wants}
-        for key, finding in self._odd:
+        wanted = {targets.key_of(backend) for backend in wants}
+        for key, finding in targets.odd:
             if key in wanted:
                 self._once(finding)
         return Translated(
@@ -157,7 +157,7 @@ class Reader:
             balancer=balancer,
             backends=wants,
             kept=frozenset(kept) if named else frozenset(),
-            held=frozenset(self.held & kept) if named else frozenset(),
+            held=frozenset(targets.held & kept) if named else frozenset(),
             consulted=frozenset(self.consulted),
             findings=tuple(self.findings),
             waiting=tuple(sorted(switch.waiting)) if self.url_map not in kept else (),
@@ -172,35 +172,19 @@ class Reader:
                     frontend_configs_of(self.ingress), snapshot.frontend_configs
                 ),
                 url_maps=found_of(self.consulted, self.hints.url_maps),
-                protocols=tuple(self.protocols.items()),
+                protocols=tuple(targets.protocols.items()),
                 parameters=parameters,
                 refused=self.hints.refused,
                 moves=tuple(sorted(switch.moves)),
                 switches=switch_facts(sorted(switch.moves), keys, self.hints),
                 front=front_facts(self.ingress, keys, self.hints),
-                guarded=self.hints.protected if self.guards else None,
+                guarded=self.hints.protected if targets.guards else None,
                 policies=self.hints.policies,
                 certificates=tls.looked_up,
                 keys=keys,
                 until=min(tls.until, switch.until),
             ),
         )
-
-    def _routes(self, rules: Rules, snapshot: Snapshot) -> Routes:
-        """Return where whatever no route matches leads, and where the routes do.
-
-        Without any default backend, an Ingress whose rules match every request is served: a URL map
-        needs a default, nothing reaches it, and so what serves every other host may stand there.
-        """
-        own = self.ingress.spec.default_backend
-        if own is None and not self.config.default_backend_service:
-            told, spare = list(self.findings), list(self._spare)
-            hosts = self._hosts(rules, snapshot, None)
-            if is_closed(hosts):
-                return hosts[ANY_HOST][ANY_PATH], hosts
-            self.findings, self._spare = told, spare
-        default = self._default(snapshot)
-        return default, self._hosts(rules, snapshot, default)
 
     def _balancer(
         self, default: Target, hosts: Mapping[str, Mapping[str, Target]], switch: Switch
@@ -218,7 +202,7 @@ class Reader:
         )
 
     def _switched(
-        self, asked: Routes, keys: FrontEndKeys, rules: Rules, snapshot: Snapshot
+        self, asked: Routes, keys: FrontEndKeys, rules: Rules, targets: Targets
     ) -> tuple[Switch, Routes]:
         """Return where the default and the routes lead for now, and what waits."""
         switch = Switch(
@@ -233,7 +217,7 @@ class Reader:
             self.consulted.add(self.url_map)
 
         def may_keep(backend: IngressBackend, old: ResourceKey) -> bool:
-            return self._guarded(backend, old, snapshot) == old
+            return targets.guarded(backend, old) == old
 
         said = (self.ingress.spec.default_backend, rules)
         found = placed(switch, asked, said, self.live, may_keep)
@@ -290,152 +274,6 @@ class Reader:
             Severity.ERROR,
         )
         return False
-
-    def _default(self, snapshot: Snapshot) -> Target | None:
-        """Return where whatever no route matches leads: asked for, last good, or the system's."""
-        own, field = self.ingress.spec.default_backend, DEFAULT_FIELD
-        last_good = live.default_of(self.live)
-        system = self._of_system(snapshot)
-        if own is None:
-            return self._or_else(system, field, last_good, None)
-        found = self._found(own, field, snapshot)
-        last_good = self._guarded(own, last_good, snapshot)
-        rest = None
-        if isinstance(system, Backend) and not self._refusal(system):
-            rest = Target(self._key(system), (system,))
-        if rest is not None and last_good == rest.backend:
-            last_good = None
-        return self._or_else(found, field, last_good, rest)
-
-    def _world(self, snapshot: Snapshot) -> World:
-        return World(snapshot, self.hints, self.config, self.protected)
-
-    def _found(self, backend: IngressBackend, field: str, snapshot: Snapshot) -> Backend | Finding:
-        found = resolve(backend, self.ingress.ref, field, self._world(snapshot))
-        return self._spoken(found, field, snapshot)
-
-    def _guarded(
-        self, backend: IngressBackend, last_good: ResourceKey | None, snapshot: Snapshot
-    ) -> ResourceKey | None:
-        """Return the last good target, unless a security policy is required and it has none."""
-        named = backend.service.name if backend.service else ""
-        service = snapshot.services.get(f"{self.ingress.metadata.namespace}/{named}")
-        required = self.protected or (service is not None and requires_policy(service.metadata))
-        self.guards = self.guards or required
-        if not required or last_good is None:
-            return last_good
-        if last_good not in self.hints.protected:
-            return None
-        self.held.add(last_good)
-        return last_good
-
-    def _of_system(self, snapshot: Snapshot) -> Backend | Finding:
-        config = self.config
-        if not config.default_backend_service:
-            return Finding(
-                self.ingress.ref,
-                Reason.NO_DEFAULT_BACKEND,
-                DEFAULT_FIELD,
-                "none is given, and none is configured",
-                "set spec.defaultBackend, or default_backend_service in the configuration",
-            )
-        namespace, _, name = config.default_backend_service.partition("/")
-        port = config.default_backend_service_port
-        wanted = (
-            ServicePortRef(number=int(port))
-            if port.isascii() and port.isdigit()
-            else ServicePortRef(name=port)
-        )
-        service = ObjectRef("Service", namespace, name)
-        # A required policy is about what the Ingress names; this one is the operator's.
-        world = World(snapshot, self.hints, self.config)
-        found = self._spoken(
-            resolve_service(service, wanted, self.ingress.ref, DEFAULT_FIELD, world),
-            DEFAULT_FIELD,
-            snapshot,
-        )
-        if isinstance(found, Backend):
-            return msgspec.structs.replace(found, origin="config default_backend_service")
-        return msgspec.structs.replace(
-            found,
-            message=f"none is given, and {found.message}",
-            hint=f"set spec.defaultBackend, or {found.hint}",
-        )
-
-    def _hosts(
-        self, rules: Rules, snapshot: Snapshot, default: Target | None
-    ) -> dict[str, dict[str, Target]]:
-        """Return where the paths of each host lead, in the order of the URL map."""
-        hosts: dict[str, dict[str, Target]] = {}
-        for host, paths in rules.hosts.items():
-            hosts[host] = {}
-            for one, asked in paths.items():
-                found = self._found(asked.backend, asked.field, snapshot)
-                last_good = self._guarded(
-                    asked.backend, self.live_routes.get((host, one)), snapshot
-                )
-                if target := self._or_else(found, asked.field, last_good, default):
-                    hosts[host][one] = target
-        return hosts
-
-    def _spoken(
-        self, found: Backend | Finding, field: str, snapshot: Snapshot
-    ) -> Backend | Finding:
-        """Return a backend that was found, with its protocol."""
-        if isinstance(found, Finding):
-            return found
-        key = self._key(found)
-        speaks = self.hints.protocols.get(key)
-        backend, odd = with_protocol(found, self.ingress.ref, field, snapshot, speaks)
-        if isinstance(backend, Backend) and not backend.protocol_asked:
-            self.protocols[key] = speaks
-        if odd:
-            self._odd.append((key, odd))
-        return backend
-
-    def _or_else(
-        self,
-        found: Backend | Finding,
-        field: str,
-        last_good: ResourceKey | None,
-        rest: Target | None,
-    ) -> Target | None:
-        """Return where the traffic goes; say so where that is not where the user wants it."""
-        wants: tuple[Backend, ...] = ()
-        if isinstance(found, Backend):
-            wants = (found,)  # a refused one too: it is tried again for as long as it is wanted
-            refused = self._refusal(found)
-            if refused is None:
-                return Target(self._key(found), wants)
-            found = Finding(
-                self.ingress.ref,
-                Reason.BACKEND_REFUSED,
-                field,
-                f"the cloud refuses to make {refused}",
-                "do what the event of the refusal says",
-            )
-        self.consulted.add(self.url_map)
-        if last_good is not None and last_good not in self.hints.refused:
-            self._once(note(found, f"{last_good.name} keeps serving it"))
-            return Target(last_good, wants, is_last_good=True)
-        if rest is not None:
-            self._once(note(found, "the default backend serves it"))
-            return Target(rest.backend, (*wants, *rest.wants), rest.is_last_good)
-        is_all = field == "spec.defaultBackend"
-        self._once(note(found, "nothing serves it", Severity.ERROR if is_all else Severity.WARNING))
-        if wants:
-            self._spare.append(Target(self._key(wants[0]), wants))
-        return None
-
-    def _refusal(self, backend: Backend) -> ResourceKey | None:
-        """Return what the cloud refuses to make of a backend: itself, or its health check."""
-        key = self._key(backend)
-        check = msgspec.structs.replace(key, kind=Kind.HEALTH_CHECK)
-        return next((one for one in (key, check) if one in self.hints.refused), None)
-
-    def _key(self, backend: Backend) -> ResourceKey:
-        name = self.namer.backend(backend.node_port)
-        return ResourceKey(self.config.project, Kind.BACKEND_SERVICE, GLOBAL, name)
 
     def _find(
         self,

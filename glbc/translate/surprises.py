@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from glbc.model.compute import HttpCheck
-from glbc.model.finding import Finding, ObjectRef, Severity
+from glbc.model.finding import Finding, Severity
 from glbc.model.loadbalancer import Backend, Check
 from glbc.model.views import Probe, Service
 from glbc.translate.probes import MOST_SEC, ProbeFacts, Taken, is_too_slow, port_of, said
@@ -77,47 +77,23 @@ def _some(texts: tuple[str, ...]) -> tuple[str, ...]:
     return (*texts[:SHOWN], "…") if len(texts) > SHOWN else texts
 
 
-def root_check_warning(
-    service: ObjectRef, field: str, path: str, *, healthy: int, endpoints: int
-) -> Finding | None:
-    """Return a warning when all that is behind a backend fails a check that asks `/`.
+def why_it_fails(facts: ProbeFacts, path: str) -> str:
+    """Return what may be why everything fails a check, "" when nothing is known to surprise.
 
     Args:
-        service: the Service.
-        field: its port, `spec.ports[0]`.
-        path: what the live health check asks.
-        healthy: how many of its endpoints are healthy.
-        endpoints: how many the cloud has judged.
-    """
-    if path != "/" or healthy or not endpoints:
-        return None
-    return Finding(
-        service,
-        Reason.ROOT_CHECK_FAILS,
-        field,
-        f"all {endpoints} endpoints are unhealthy, and the health check asks /, where every answer "
-        "but 200 counts as unhealthy, redirects (3xx) and 4xx as well",
-        f"answer 200 at /, or {IN_A_CONFIG}; a readiness probe counts only before the check is made",
-    )
-
-
-def stale_check_warning(
-    facts: ProbeFacts, service: ObjectRef, field: str, path: str, *, healthy: int, endpoints: int
-) -> Finding | None:
-    """Return a warning when all fails a check that asks what no readiness probe asks.
-
-    A probe that changes after the check was made is the usual cause. The arguments are those of
-    `root_check_warning`, and what the pods say now.
+        facts: what the pods say now. A check that was made does not follow a probe that changes.
+        path: what the live check asks.
     """
     asked = {one.partition(" ")[0] for one in facts.asked}
-    if not asked or path in asked or healthy or not endpoints:
-        return None
-    probes = ", ".join(_some(facts.asked))
-    return Finding(
-        service,
-        Reason.STALE_CHECK_FAILS,
-        field,
-        f"all {endpoints} endpoints are unhealthy, and the health check asks {path}, while the "
-        f"readiness probes of its pods ask {probes}: a check does not follow probes",
-        f"answer 200 at {path}, or {IN_A_CONFIG}",
-    )
+    if asked and path not in asked:
+        probes = ", ".join(_some(facts.asked))
+        return (
+            f"the readiness probes of its pods ask {probes}, and a check does not follow probes: "
+            f"answer 200 at {path}, or {IN_A_CONFIG}"
+        )
+    if path == "/":
+        return (
+            "every answer but 200 counts as unhealthy, redirects (3xx) and 4xx as well: answer 200 "
+            f"at /, or {IN_A_CONFIG}"
+        )
+    return ""

@@ -124,6 +124,7 @@ def test_a_failing_backend_is_told_once_when_it_lasts_and_once_when_it_is_back()
     assert (note.type, note.reason, note.object.name) == ("Warning", "BackendUnhealthy", "web")
     assert FRONT in note.message
     assert "GET / on port 30301" in note.message
+    assert "redirects (3xx) and 4xx as well" in note.message
     assert at - began >= 30
     for times in (1, 2):  # each recovery is news, and each failure
         house.gce.health.set("HEALTHY", port=30301)

@@ -23,7 +23,7 @@ from glbc.translate.probes import (
     probed,
     question,
 )
-from glbc.translate.surprises import root_check_warning, stale_check_warning, surprises
+from glbc.translate.surprises import surprises, why_it_fails
 from tests.golden.cases import config_of, snapshot_of
 
 USER = ObjectRef("Ingress", "shop", "web")
@@ -412,55 +412,14 @@ def test_what_does_not_apply_to_the_check_that_exists_is_not_told(
     assert told == bool(list(surprises(found.backend, found.facts, found.service, live)))
 
 
-@pytest.mark.parametrize(
-    ("path", "healthy", "endpoints", "told"),
-    [
-        pytest.param("/", 0, 3, True, id="all are unhealthy"),
-        pytest.param("/", 1, 3, False, id="one is healthy"),
-        pytest.param("/", 0, 0, False, id="nothing is judged yet"),
-        pytest.param("/ready", 0, 3, False, id="another path is asked"),
-    ],
-)
-def test_a_root_that_fails(path: str, healthy: int, endpoints: int, told: bool) -> None:
-    found = root_check_warning(SERVICE, "spec.ports[0]", path, healthy=healthy, endpoints=endpoints)
-    assert told == (found is not None)
-
-
-def test_a_root_that_fails_is_told_with_what_counts_as_healthy() -> None:
-    told = root_check_warning(SERVICE, "spec.ports[0]", "/", healthy=0, endpoints=3)
-    assert told is not None
-    assert (told.reason, told.severity) == ("RootCheckFails", Severity.WARNING)
-    assert "redirects (3xx) and 4xx" in told.message
-    assert "set healthCheck in a BackendConfig" in told.hint
-
-
-@pytest.mark.parametrize(
-    ("path", "healthy", "endpoints", "told"),
-    [
-        pytest.param("/old", 0, 3, True, id="all are unhealthy"),
-        pytest.param("/old", 1, 3, False, id="one is healthy"),
-        pytest.param("/old", 0, 0, False, id="nothing is judged yet"),
-        pytest.param("/ready", 0, 3, False, id="the probe asks the same"),
-    ],
-)
-def test_a_check_that_did_not_follow_its_probe(
-    path: str, healthy: int, endpoints: int, told: bool
-) -> None:
-    probe = http_get("/ready", httpHeaders=_header("Host"))
-    facts = _asked(*_one(probe)).facts
-    found = stale_check_warning(
-        facts, SERVICE, "spec.ports[0]", path, healthy=healthy, endpoints=endpoints
-    )
-    assert told == (found is not None)
-    if found is not None:
-        assert (found.reason, found.severity) == ("StaleCheckFails", Severity.WARNING)
-        assert "asks /old, while the readiness probes of its pods ask /ready of" in found.message
-
-
-def test_without_a_probe_no_check_is_stale() -> None:
-    facts = _asked().facts
-    found = stale_check_warning(facts, SERVICE, "spec.ports[0]", "/x", healthy=0, endpoints=3)
-    assert found is None
+def test_why_a_check_fails() -> None:
+    none, probe = _asked().facts, http_get("/ready", httpHeaders=_header("Host"))
+    asked = _asked(*_one(probe)).facts
+    assert "redirects (3xx) and 4xx as well: answer 200 at /" in why_it_fails(none, "/")
+    assert why_it_fails(none, "/x") == ""
+    assert why_it_fails(asked, "/ready") == ""
+    assert "readiness probes of its pods ask /ready of" in why_it_fails(asked, "/old")
+    assert "answer 200 at /, or set healthCheck in a BackendConfig" in why_it_fails(asked, "/")
 
 
 # From one translation to the next ----------------------------------------------------------------

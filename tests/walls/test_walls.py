@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from glbc import conditions
-from glbc.engine import reports
+from glbc import conditions, manual
 from glbc.plan import planner
-from glbc.status import TOLD
-from glbc.translate import annotations, reasons
+from glbc.status import TOLD, Told
+from glbc.translate import annotations
+from glbc.translate.reasons import Reason
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(path for package in ("glbc", "fakes") for path in (ROOT / package).rglob("*.py"))
@@ -65,21 +65,21 @@ def test_no_file_names_a_place_of_one_machine() -> None:
 
 
 def test_reason_codes_are_unique_and_of_the_field() -> None:
-    tables = (reasons.FINDINGS, reasons.PLANNED, reasons.CONDITIONS, reasons.TOLD)
+    tables = (manual.FINDINGS, manual.PLANNED, manual.CONDITIONS, manual.TOLD)
     codes = [row.code for table in tables for row in table]
     assert sorted(codes) == sorted(set(codes))
     assert all(re.fullmatch(r"([A-Z][a-z]*)+", code) for code in codes)
 
 
 def test_every_reason_has_a_row() -> None:
-    assert {row.code for row in reasons.FINDINGS} == set(reasons.Reason)
-    assert {row.code for row in reasons.PLANNED} == set(planner.Reason)
-    assert {row.code for row in reasons.CONDITIONS} == set(conditions.Why)
-    assert {row.code for row in reasons.TOLD} == {reports.UNHEALTHY, reports.BACK}
+    assert {row.code for row in manual.FINDINGS} == set(Reason)
+    assert {row.code for row in manual.PLANNED} == set(planner.Reason)
+    assert {row.code for row in manual.CONDITIONS} == set(conditions.Why)
+    assert {row.code for row in manual.TOLD} == set(Told)
 
 
 def test_an_event_is_called_what_the_page_calls_it() -> None:
-    assert set(TOLD.values()) <= {row.code for row in reasons.PLANNED}
+    assert set(TOLD.values()) <= {row.code for row in manual.PLANNED}
 
 
 def _bare_reasons(path: Path) -> Iterator[str]:
@@ -100,8 +100,8 @@ def test_every_finding_has_a_reason_of_the_table() -> None:
 def test_the_page_of_reasons_is_what_the_code_says(update_golden: bool) -> None:
     page = ROOT / "docs" / "reasons.md"
     if update_golden:
-        page.write_text(reasons.page())
-    assert page.read_text() == reasons.page()
+        page.write_text(manual.page())
+    assert page.read_text() == manual.page()
 
 
 def test_the_page_of_annotations_is_what_the_code_says(update_golden: bool) -> None:
@@ -125,5 +125,5 @@ def test_the_page_of_annotations_names_reasons_that_exist() -> None:
     named = set(re.findall(r"`([A-Z][a-z]+[A-Z]\w*)`", text))
     assert named
     assert named - {"ManagedCertificates", *conditions.Type} <= {
-        row.code for row in reasons.FINDINGS
+        row.code for row in manual.FINDINGS
     }
