@@ -1,6 +1,7 @@
 """A backend that no front end led to is cold: the cloud probes it only once one does (recalled).
 
-While it is cold it answers nothing and is UNHEALTHY, whatever its pods say.
+While it is cold it answers nothing and is UNHEALTHY, whatever its pods say. It stays warm for a while
+after the last route has left it: requests on their way there are still answered.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,7 @@ from typing import Any, Final
 from fakes.edge.cloud import Json, Picture, name_of
 
 COLLECTION: Final = "/backendServices/"
+STAYS_SEC: Final = 5.0  # how long a backend is probed on when no front end leads to it any more
 PROXIES: Final = ("target", "urlMap")  # from a forwarding rule to its URL map
 
 
@@ -23,19 +25,25 @@ class Cold:
         """
         self._wait = wait_sec
         self._since: Mapping[str, float] = {}
+        self._left: Mapping[str, float] = {}  # when the last route left those that are still warm
 
     def names(self, picture: Picture, now: float) -> frozenset[str]:
         """Return the backend services that are cold at a moment (seconds, monotonic)."""
         if not self._wait:
             return frozenset()
-        self._since = {name: self._since.get(name, now) for name in set(reached(picture))}
+        here = set(reached(picture))
+        gone = {name: self._left.get(name, now) for name in self._since if name not in here}
+        self._left = {name: at for name, at in gone.items() if at + STAYS_SEC > now}
+        self._since = {name: self._since.get(name, now) for name in here | self._left.keys()}
         every = {body["name"] for _, body in picture.within("backendServices")}
         warm = {name for name, since in self._since.items() if since + self._wait <= now}
         return frozenset(every - warm)
 
     def wake_at(self, now: float) -> float | None:
-        """Return when the next one stops to be cold; None when none does by itself."""
-        return min((at for s in self._since.values() if (at := s + self._wait) > now), default=None)
+        """Return when the next one stops to be cold, or becomes so; None when none does by itself."""
+        warm = (since + self._wait for since in self._since.values())
+        cold = (left + STAYS_SEC for left in self._left.values())
+        return min((at for at in (*warm, *cold) if at > now), default=None)
 
 
 def reached(picture: Picture) -> Iterator[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from fakes.edge.cloud import Picture, tail
 from fakes.edge.clusters import assignment, cluster, endpoints, probe
-from fakes.edge.cold import Cold
+from fakes.edge.cold import STAYS_SEC, Cold
 from fakes.edge.desired import Place, desired
 from fakes.edge.envoy import Host
 from fakes.edge.health import states
@@ -61,7 +61,11 @@ def test_a_backend_is_cold_until_a_rule_has_led_to_it_for_a_while():
     assert cold.wake_at(5.0) == 15.0
     assert cold.names(reached, 15.0) == frozenset()
     assert cold.wake_at(15.0) is None
-    assert cold.names(_picture(), 16.0) == {"be"}  # the cloud probes it no longer
+    # A request that is on its way there when the last route leaves is still answered.
+    assert cold.names(_picture(), 16.0) == frozenset()
+    assert cold.wake_at(16.0) == 16.0 + STAYS_SEC
+    assert cold.names(_picture(), 16.0 + STAYS_SEC) == {"be"}  # the cloud probes it no longer
+    assert cold.names(reached, 100.0) == {"be"}
     assert Cold(0.0).names(_picture(), 0.0) == frozenset()
 
 

@@ -553,8 +553,9 @@ def test_no_live_route_goes_to_a_cold_backend_and_at_the_end_health_changes_noth
     desired = translate(now, hints, NAMER, CONFIG)
     for name, served in desired.served.items():
         node = desired.graph.get(served.keys.url_map)
-        if node is None or not is_serving(served.keys, hints):
-            continue
+        guarded = desired.read[name].looked_at.guarded is not None
+        if node is None or guarded or not is_serving(served.keys, hints):
+            continue  # where a policy is required, what has none is left at once
         live = hints.url_maps[node.key]
         moves = {(default_of(live), default_of(node.spec))}  # type: ignore[arg-type]
         leads, led = targets_of(node.spec), targets_of(live)  # type: ignore[arg-type]
