@@ -249,10 +249,13 @@ def _united(
                 )
             )
             resources.extend(lowered[wanted])
-        ports = firewall.open_ports(backends.values(), config)
+        stay = {key.name for key in keep if key.kind == Kind.BACKEND_SERVICE}
+        checks = [check for name, check in hints.checks.items() if name in stay]
+        ports = firewall.open_ports(backends.values(), checks, config)
         tags = cluster.node_tags(nodes, hints, config)
         rule = firewall.rule(ports, tags, everyone, namer, config)
-        if tags and config.firewall == "manage":
+        unknown = stay and Kind.HEALTH_CHECK in hints.unlisted  # it may be asked on any port
+        if tags and config.firewall == "manage" and not unknown:
             resources.append(rule)
         findings.extend(firewall.findings(rule, everyone, hints, config))
     firewall_key = firewall.key(namer, config)

@@ -15,6 +15,7 @@ from msgspec import UNSET
 
 from glbc.config import Config
 from glbc.model import compute
+from glbc.model.compute import HttpCheck
 from glbc.model.finding import Finding, ObjectRef, Severity
 from glbc.model.graph import Resource, wanted
 from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey, parse_link
@@ -51,13 +52,19 @@ def key(namer: Namer, config: Config) -> ResourceKey:
     return ResourceKey(network_key(config).project, Kind.FIREWALL, GLOBAL, namer.firewall())
 
 
-def open_ports(backends: Iterable[Backend], config: Config) -> tuple[str, ...]:
-    """Return the ports that have to be open: the node ports, and other ones that are probed."""
-    probed = {
-        str(backend.asked.probe.port)
-        for backend in backends
-        if backend.asked is not None and backend.asked.probe.port is not UNSET
-    }
+def open_ports(
+    backends: Iterable[Backend], kept: Iterable[HttpCheck], config: Config
+) -> tuple[str, ...]:
+    """Return the ports that have to be open: the node ports, and other ones that are probed.
+
+    Args:
+        backends: what is wanted.
+        kept: what is asked of backends that stay as they are, though nobody can say how they should be.
+        config: the node ports.
+    """
+    asked = [backend.asked.probe.port for backend in backends if backend.asked is not None]
+    asked.extend(check.port for check in kept)
+    probed = {str(port) for port in asked if port is not UNSET}
     return written(spans((*config.node_port_ranges, *probed)))
 
 

@@ -198,7 +198,9 @@ def test_a_pod_that_fails_its_readiness_leaves_the_endpoints_and_returns(home, t
         home.nodes.ask("POST", path, {"ready": False})
     else:
         home.nodes.ask("POST", f"{path}/kill", {"seconds": 60})
-    home.until(lambda: home.endpoints()[bad]["ready"] is False, "its endpoint is not ready")
+    home.until(
+        lambda: home.endpoints().get(bad, {}).get("ready") is False, "its endpoint is not ready"
+    )
     home.until(lambda: home.old_endpoints("echo") == {good}, "the old Endpoints say so too")
     assert home.old_endpoints("echo", "notReadyAddresses") == {bad}
     home.until(lambda: home.reached(home.base()) == {good}, "only the other one answers")

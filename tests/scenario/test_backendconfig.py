@@ -446,6 +446,18 @@ class TestWhatCannotBeUsed:
         assert "securityPolicy" in web(house)
         assert target(house) == WEB
 
+    @pytest.mark.parametrize("restart", [False, True], ids=["running", "started again"])
+    def test_a_config_that_goes_leaves_the_port_of_its_probe_open(self, restart: bool) -> None:
+        house = a_shop({"healthCheck": {"port": 9999, "requestPath": "/hz"}})
+        (before,) = house.gce.resources("firewalls")
+        assert before["allowed"][0]["ports"] == ["9999", "30000-32767"]
+        house.kube.delete("BackendConfig", "shop/web")
+        if restart:
+            house.start()
+        house.settle()
+        assert web(house, "healthChecks")["httpHealthCheck"]["port"] == 9999
+        assert house.gce.resources("firewalls") == [before]
+
     def test_an_annotation_that_is_taken_out_takes_the_settings_along(self) -> None:
         house = a_shop({"timeoutSec": 75, "securityPolicy": {"name": "armor"}})
         house.apply(service("shop/web", "80->30301"))
@@ -469,6 +481,15 @@ class TestSecrets:
         house.settle()
         digest = hashlib.sha256(b"new").hexdigest()
         assert web(house)["iap"]["oauth2ClientSecretSha256"] == digest
+
+    def test_a_controller_that_starts_again_closes_no_port_until_it_has_read_them(self) -> None:
+        house = a_shop({})
+        asked = {**self.IAP, "healthCheck": {"port": 9999, "requestPath": "/hz"}}
+        house.apply(secret("client", client_id="me", client_secret="hush"), config(asked))
+        house.settle()
+        house.start()
+        house.settle()
+        assert house.cloud.writes == []
 
     def test_iap_can_always_be_switched_off(self) -> None:
         house = a_shop({})
