@@ -181,6 +181,8 @@ class Config(Section, frozen=True):
     switch_policy: SwitchPolicy = "switch"
     # what a route does after that wait; switch: goes to the new backend as it is; stay: keeps the old
     # one until the new one is HEALTHY, and says so
+    backend_grace_sec: SwitchSec = 30
+    # seconds, 0-3600; how long a backend stays after an edit of an Ingress has left it
     health_interval_sec: HealthSec = 60
     # seconds, 5-86400; how old what is known of a backend's health may get
     health_reads_per_min: HealthReads = 120

@@ -307,6 +307,12 @@ FINDINGS: Final = (
 )
 
 PLANNED: Final = (
+    Row(
+        "JustLeft",
+        "A route has just left the backend; requests may be on their way there, so it stays for "
+        "`backend_grace_sec`.",
+        "",
+    ),
     Row("Missing", "It is wanted and does not exist: it is created.", ""),
     Row("Differs", "It is not as it is wanted: it is changed in place.", ""),
     Row(

@@ -197,10 +197,13 @@ def releases(  # noqa: PLR0913  # everything that may still hold an Ingress back
     if not desired.leaving or doubted or actual.unreadable - {Kind.FIREWALL}:
         return
     due: list[Action | Blocked] = [*plan.actions, *plan.blocked]
+    just_left = {one.key.name for one in plan.blocked if one.reason is Reason.JUST_LEFT}
     shared_due = any(
         verdict.key.kind in SHARED_KINDS and not _held_by_others(verdict.key, actual)
         for verdict in due
-        if verdict.op is Op.DELETE and not _is_denied_firewall(verdict)
+        if verdict.op is Op.DELETE
+        and not _is_denied_firewall(verdict)
+        and verdict.key.name not in just_left  # a living Ingress's: itself, and its health check
     )
     for name in sorted(desired.leaving):
         ingress = snapshot.ingresses[name]

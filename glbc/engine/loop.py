@@ -16,6 +16,7 @@ from glbc.config import Config
 from glbc.engine.absentees import Absentees, Turn
 from glbc.engine.backoff import Backoff
 from glbc.engine.bell import Bell
+from glbc.engine.grace import Grace
 from glbc.engine.health import Health
 from glbc.engine.inventory import Inventory
 from glbc.engine.jobs import ActionJob, HealthJob, ListJob, Outcome, ReadJob
@@ -90,6 +91,7 @@ class Loop:
         self._suspected: set[ResourceKey] = set()  # … because one of ours may be in them too
         self._seen_complete = False
         self._absentees = Absentees(clock, config.resync_sec)
+        self._grace = Grace(clock, config.backend_grace_sec)
         self._health = Health(config, clock)
         self._reports = Reports(self._health, clock)
         self._switches = Switches(self._health, clock)
@@ -126,7 +128,8 @@ class Loop:
         safe = guard.not_suddenly_empty(full, self._absentees.look(self.turn, snapshot, actual))
         whole = guard.complete_view(safe, _complete(snapshot, desired))
         seen = guard.pods_first(whole, desired.awaiting)
-        due = guard.finalizers_first(seen, lacking)
+        stays = guard.grace(seen, self._grace.look(desired.graph, actual))
+        due = guard.finalizers_first(stays, lacking)
         self.turn = Turn(snapshot, desired, actual, due)
         self._health.look(desired, actual)
         started = self._start(due)
@@ -149,7 +152,7 @@ class Loop:
             if kind not in self._listing
         )
         due.extend((*self._absentees.due(), *self.inventory.misfits_due()))
-        due.extend(self._health.wake_at())
+        due.extend((*self._grace.due(), *self._health.wake_at()))
         due.extend(self._reports.due())
         if self.turn is not None:
             until = self.turn.desired.until

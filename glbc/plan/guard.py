@@ -107,6 +107,17 @@ def pods_first(plan: Plan, awaiting: Collection[ResourceKey]) -> Plan:
     return _without_stuck(Plan(rest, (*plan.blocked, *held)))
 
 
+def grace(plan: Plan, left: Collection[ResourceKey]) -> Plan:
+    """Hold back the DELETE of backends that a route has just left."""
+    late = {a.key for a in plan.actions if a.op is Op.DELETE and a.key in left}
+    if not late:
+        return plan
+    by, hint = "a route has just left it", "it waits until no request is on its way there"
+    held = [_held(a, Reason.JUST_LEFT, by, hint) for a in plan.actions if a.key in late]
+    rest = tuple(action for action in plan.actions if action.key not in late)
+    return _without_stuck(Plan(rest, (*plan.blocked, *held)))
+
+
 def read_only(plan: Plan) -> Plan:
     """Hold everything back."""
     held = [_held(a, Reason.READ_ONLY, "read-only mode", "switch it off") for a in plan.actions]

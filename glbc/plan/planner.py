@@ -67,6 +67,7 @@ class Reason(StrEnum):
     REFERENCE_MISSING = "ReferenceMissing"
     REFUSED = "Refused"
     PODS_AWAITED = "PodsAwaited"
+    JUST_LEFT = "JustLeft"
     VIEW_INCOMPLETE = "ViewIncomplete"
     SUDDENLY_EMPTY = "SuddenlyEmpty"
     FINALIZER_MISSING = "FinalizerMissing"

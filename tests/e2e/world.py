@@ -11,6 +11,7 @@ from fakes.build import ingress_class, service
 from fakes.stack import Stack
 
 UID = "c90a6bd2f1e34567"
+GRACE_SEC = 1  # how long a backend stays that an edit has left
 WITHIN = 60.0  # seconds that anything may take on a slow machine
 READS = ("get", "list", "aggregatedList", "listInstances", "wait", "getHealth")
 KINDS = (
@@ -156,11 +157,9 @@ class World(Stack):
 
     def glbc_options(self) -> list[str]:
         options = super().glbc_options()
-        if self.config:
-            path = self.directory / "config.yaml"
-            path.write_text(self.config)
-            options += ["--config", str(path)]
-        return options
+        path = self.directory / "config.yaml"
+        path.write_text(f"backend_grace_sec: {GRACE_SEC}\n{self.config}")
+        return [*options, "--config", str(path)]
 
     def said(self, word: str) -> int:
         """Return how often glbc's log has a word."""

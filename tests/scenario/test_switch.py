@@ -77,8 +77,23 @@ def test_a_path_waits_until_its_new_backend_is_healthy() -> None:
     live(house, 4)
     assert routes(house) == (DEFAULT, NEW)
     assert warmed(house) == []
+    assert FRONT in house.names("backendServices")  # requests may be on their way there
+    live(house, 31)
     assert FRONT not in house.names("backendServices")
     assert house.refused() == []
+
+
+def test_what_an_edit_has_left_goes_at_once_with_the_ingress() -> None:
+    house = a_live_shop()
+    house.apply(web("new:80"))
+    house.gce.health.set("HEALTHY", port=30304)
+    live(house, 10)
+    assert routes(house) == (DEFAULT, NEW)
+    assert FRONT in house.names("backendServices")
+    house.kube.delete("Ingress", "shop/web")
+    live(house, 10)
+    assert house.ingress("shop/web") is None
+    assert FRONT not in house.names("backendServices")
 
 
 def test_the_default_waits_likewise() -> None:
@@ -229,7 +244,7 @@ def test_the_old_backend_serves_on_when_its_service_is_gone() -> None:
     assert routes(house) == (DEFAULT, FRONT)
     assert FRONT in house.names("healthChecks")
     house.gce.health.set("HEALTHY", port=30304)
-    live(house, 4)
+    live(house, 40)
     assert routes(house) == (DEFAULT, NEW)
     assert FRONT not in house.names("backendServices")
 
@@ -239,7 +254,7 @@ def test_a_switch_during_a_switch_goes_from_what_serves_to_what_is_asked_for_las
     house.apply(web("new:80"))
     live(house, 10)
     house.apply(web("next:80"))
-    live(house, 10)
+    live(house, 40)
     assert routes(house) == (DEFAULT, FRONT)
     assert warmed(house) == [NEXT]
     assert NEW not in house.names("backendServices")
@@ -255,7 +270,7 @@ def test_a_switch_that_is_taken_back_leaves_nothing() -> None:
     live(house, 10)
     assert house.ours() != before
     house.apply(web())
-    live(house, 10)
+    live(house, 40)
     assert (house.ours(), mapped(house.body("urlMaps", MAP))) == (before, said)
     assert house.refused() == []
 
@@ -265,7 +280,7 @@ def test_the_new_service_goes_while_it_is_waited_for() -> None:
     house.apply(web("new:80"))
     live(house, 10)
     house.kube.delete("Service", "shop/new")
-    live(house, 10)
+    live(house, 40)
     assert routes(house) == (DEFAULT, FRONT)
     assert warmed(house) == []
     assert NEW not in house.names("backendServices")
