@@ -8,13 +8,15 @@ import re
 from collections.abc import Container
 from typing import Final
 
+import msgspec
 from msgspec import UNSET
 
 from glbc.model.compute import Spec
 from glbc.model.graph import Ownership
 from glbc.model.keys import Kind, ResourceKey
 from glbc.model.record import with_record
-from glbc.naming import Identity, Namer
+from glbc.model.views import Snapshot
+from glbc.naming import Identity, Namer, Scheme
 
 _NOTHING: Final = re.compile(r"")
 _INGRESS: Final = re.compile(r'\{"kubernetes\.io/ingress-name": ?"[^"/]+/[^"/]+"\}')
@@ -38,6 +40,19 @@ GRAMMAR: Final[dict[Kind, re.Pattern[str]]] = {
     Kind.SSL_CERTIFICATE: _NOTHING,
     Kind.ADDRESS: _NOTHING,
 }
+
+
+def known_names(snapshot: Snapshot, namer: Namer) -> frozenset[str]:
+    """Return the front-end names that the cluster's Ingresses have under either scheme."""
+    return frozenset(
+        name
+        for ingress in snapshot.ingresses.values()
+        for scheme in Scheme
+        for name in msgspec.structs.astuple(
+            namer.frontend(scheme, ingress.metadata.namespace, ingress.metadata.name)
+        )
+        if name
+    )
 
 
 def ownership_of(key: ResourceKey, spec: Spec, namer: Namer, known: Container[str]) -> Ownership:

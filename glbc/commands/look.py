@@ -12,13 +12,12 @@ from glbc.engine.clock import SystemClock
 from glbc.engine.executor import Runner
 from glbc.engine.inventory import Inventory
 from glbc.engine.jobs import ListJob, ReadJob
-from glbc.engine.loop import known_names
 from glbc.kube.note import read_note
 from glbc.model.graph import Graph, Observed
 from glbc.model.keys import Kind
 from glbc.model.kinds import MANAGED, POLICIES
 from glbc.model.views import Snapshot
-from glbc.ownership import ownership_of
+from glbc.ownership import known_names, ownership_of
 from glbc.translate.desired import Desired, translate
 from glbc.translate.firewall import projects_of
 

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Collection, Iterable
 from typing import Final
 
-import msgspec
 import structlog
 
 from glbc.config import Config
@@ -40,8 +39,8 @@ from glbc.model.graph import Ownership
 from glbc.model.keys import Kind, ResourceKey
 from glbc.model.kinds import MANAGED, POLICIES, ROWS
 from glbc.model.views import Hints, Snapshot
-from glbc.naming import Namer, Scheme
-from glbc.ownership import ownership_of
+from glbc.naming import Namer
+from glbc.ownership import known_names, ownership_of
 from glbc.plan import guard
 from glbc.plan.planner import Action, Op, Plan, Reason, Refusal, frontier, plan
 from glbc.status import done_notes, leaving_keys, releases, what_holds, writes
@@ -126,7 +125,7 @@ class Loop:
         verdicts = {one.key for one in full.actions} | {one.key for one in full.blocked}
         self.inventory.agreed(one for one in desired.graph if one.key not in verdicts)
         safe = guard.not_suddenly_empty(full, self._absentees.look(self.turn, snapshot, actual))
-        whole = guard.complete_view(safe, _complete(snapshot, desired))
+        whole = guard.complete_view(safe, desired.seen(snapshot))
         seen = guard.pods_first(whole, desired.awaiting)
         stays = guard.grace(seen, self._grace.look(desired.graph, actual))
         due = guard.finalizers_first(stays, lacking)
@@ -178,7 +177,7 @@ class Loop:
         now = self.clock.time()
         if self._translated is not None:
             seen, old, before = self._translated
-            if seen is snapshot and _same(old, hints, before, now):
+            if seen is snapshot and before.hints_hold(old, hints, now):
                 return before
         desired = translate(snapshot, hints, self.namer, self.config, before, now=now)
         self._translated = (snapshot, hints, desired)
@@ -395,38 +394,6 @@ class Loop:
         sent = self._publisher.tell(current, snapshot)
         self._publisher.forget({note for note in current if isinstance(note, EventNote)})
         return self._publisher.tell(leaving, snapshot) or sent
-
-
-def _complete(snapshot: Snapshot, desired: Desired) -> frozenset[str]:
-    """Return the kinds that are completely seen; a Secret that is named and not read yet is not."""
-    if desired.credentials() <= snapshot.credentials.keys():
-        return snapshot.complete
-    return snapshot.complete - {"Secret"}
-
-
-def _same(old: Hints, new: Hints, before: Desired, now: float) -> bool:
-    """Tell whether two hints are alike in all that the last translation looked at."""
-    return (
-        now < before.until
-        and (old.balancing, old.instance_tags) == (new.balancing, new.instance_tags)
-        and (old.firewalls, old.misfits) == (new.firewalls, new.misfits)
-        and (old.refused, old.checks) == (new.refused, new.checks)
-        and all(one.hints_hold(new, now) for one in before.read.values())
-        and all(old.url_maps.get(key) == new.url_maps.get(key) for key in before.consulted)
-    )
-
-
-def known_names(snapshot: Snapshot, namer: Namer) -> frozenset[str]:
-    """Return the front-end names that the cluster's Ingresses have under either scheme."""
-    return frozenset(
-        name
-        for ingress in snapshot.ingresses.values()
-        for scheme in Scheme
-        for name in msgspec.structs.astuple(
-            namer.frontend(scheme, ingress.metadata.namespace, ingress.metadata.name)
-        )
-        if name
-    )
 
 
 def run(loop: Loop, bell: Bell, stop: threading.Event) -> None:

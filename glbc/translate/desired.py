@@ -61,6 +61,24 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
             name for one in self.read.values() for name, *_ in one.looked_at.credentials
         )
 
+    def seen(self, snapshot: Snapshot) -> frozenset[str]:
+        """Return the kinds that are completely seen; not so a Secret that is named and not read yet."""
+        if self.credentials() <= snapshot.credentials.keys():
+            return snapshot.complete
+        return snapshot.complete - {"Secret"}
+
+    def hints_hold(self, old: Hints, new: Hints, now: float) -> bool:
+        """Tell whether two hints are alike in all that this translation looked at."""
+        return (
+            now < self.until
+            and (old.balancing, old.instance_tags) == (new.balancing, new.instance_tags)
+            and (old.firewalls, old.misfits) == (new.firewalls, new.misfits)
+            and (old.refused, old.checks) == (new.refused, new.checks)
+            and old.unlisted == new.unlisted
+            and all(one.hints_hold(new, now) for one in self.read.values())
+            and all(old.url_maps.get(key) == new.url_maps.get(key) for key in self.consulted)
+        )
+
 
 class Wanted(msgspec.Struct, frozen=True):
     """All that the resources of one backend are made of."""

@@ -11,7 +11,6 @@ from hypothesis import given, settings, target
 from fakes.gce.discovery import discovery
 from glbc.config import Config
 from glbc.engine.inventory import Inventory
-from glbc.engine.loop import known_names
 from glbc.model import codec, views
 from glbc.model.compute import HostRule, HttpCheck, PathMatcher, PathRule, UrlMap
 from glbc.model.graph import Graph, Observed, Resource
@@ -19,7 +18,7 @@ from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey
 from glbc.model.kinds import MANAGED
 from glbc.model.views import Hints, Snapshot
 from glbc.naming import FINALIZER_V1, FINALIZER_V2, Namer, Scheme
-from glbc.ownership import ownership_of
+from glbc.ownership import known_names, ownership_of
 from glbc.plan.planner import plan
 from glbc.plan.simulate import rehearse
 from glbc.translate.annotations import ALLOW_HTTP, APP_PROTOCOLS, CLASS, DEFAULT_CLASS
