@@ -12,6 +12,10 @@ from fakes.edge.cloud import Json, Picture, name_of
 COLLECTION: Final = "/backendServices/"
 STAYS_SEC: Final = 5.0  # how long a backend is probed on when no front end leads to it any more
 PROXIES: Final = ("target", "urlMap")  # from a forwarding rule to its URL map
+NO_ROUTES: Final = (
+    "description",
+    "tests",
+)  # of a URL map: what may name a backend and lead nowhere
 
 
 class Cold:
@@ -52,7 +56,8 @@ def reached(picture: Picture) -> Iterator[str]:
         found: Json = rule
         for name in PROXIES:
             found = picture.of(found.get(name, "")) or {}
-        yield from (name_of(link) for link in _texts(found) if COLLECTION in link)
+        routes = {field: value for field, value in found.items() if field not in NO_ROUTES}
+        yield from (name_of(link) for link in _texts(routes) if COLLECTION in link)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -218,13 +218,13 @@ def certificate(name: str, issuer: trustme.CA) -> dict[str, str]:
 
 
 @contextmanager
-def site(directory: Path, slice_: str, nodes: str, time_scale: float = 0.02) -> Iterator[Site]:
+def site(directory: Path, slice_: str, nodes: str, cold_sec: float = 0.0) -> Iterator[Site]:
     world = World(addresses=slice_)
     backends = Backends()
     try:
         with (
             running(world) as url,
-            Edge(url, directory, Settings(time_scale)) as edge,
+            Edge(url, directory, Settings(cold_sec=cold_sec)) as edge,
             client(keep=False) as http,
         ):
             yield Site(world, url, edge, backends, nodes, http)
