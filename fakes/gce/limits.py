@@ -24,6 +24,8 @@ class HardLimits:
     path_matchers_per_url_map: int | None = None  # sources contradict each other
     path_rules_per_matcher: int | None = None  # sources contradict each other
     signed_url_keys: int | None = 3  # per backend service
+    bypass_headers: int | None = 5  # backendServices.cdnPolicy.bypassCacheOnRequestHeaders
+    custom_headers: int | None = 16  # of requests and of answers each, per backend service
     source_ranges_per_rule: int | None = 64  # forwardingRules.sourceIpRanges
     named_ports_per_group: int | None = None  # not established
     instances_per_group: int | None = None  # not established

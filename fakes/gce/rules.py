@@ -2,7 +2,7 @@
 
 Written from the API documentation and from error texts in public issue threads. A rule looks at a
 `Draft` (one mutation as it would be stored) and raises; it changes nothing. Rules of single kinds
-are in `rules_backends.py`, `rules_urlmaps.py` and `rules_frontends.py`.
+are in `rules_backends.py`, `rules_services.py`, `rules_urlmaps.py` and `rules_frontends.py`.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from fakes.gce import errors, rules_backends, rules_frontends, rules_urlmaps
+from fakes.gce import errors, rules_backends, rules_frontends, rules_services, rules_urlmaps
 from fakes.gce.cloud import Cloud
 from fakes.gce.draft import Draft
 from fakes.gce.errors import invalid
@@ -202,6 +202,10 @@ BY_KIND: Final[Mapping[str, KindRules]] = {
             rules_backends.backends,
             rules_backends.shared_groups,
             rules_backends.newly_balanced,
+            rules_services.affinity,
+            rules_services.one_gate,
+            rules_services.cdn_policy,
+            rules_services.custom_headers,
         )
     ),
     "instanceGroups": KindRules(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from fakes.gce import errors, rules
+from fakes.gce import errors, rules, rules_services
 from fakes.gce.cloud import Call, Cloud
 from fakes.gce.errors import invalid
 from fakes.gce.kinds import KINDS
@@ -237,15 +237,8 @@ def _asked_endpoints(cloud: Cloud, call: Call) -> list[Json]:
 
 def _add_key(cloud: Cloud, call: Call, key: Key, old: State) -> State:
     keys = dict(old.hidden.get("signedUrlKeys", {}))
-    name = call.body.get("keyName", "")
-    if not name or not call.body.get("keyValue"):
-        raise errors.required("keyName" if not name else "keyValue")
-    if name in keys:
-        raise invalid("keyName", name, "A key of this name already exists.")
-    limit = cloud.limits.signed_url_keys
-    if limit is not None and len(keys) >= limit:
-        raise invalid("keyName", name, f"Maximum of {limit} signed URL keys allowed.")
-    keys[name] = call.body["keyValue"]
+    rules_services.signed_url_key(cloud, call.body, keys)
+    keys[call.body["keyName"]] = call.body["keyValue"]
     return settle(cloud, key, old.body, old.hidden | {"signedUrlKeys": keys})
 
 
