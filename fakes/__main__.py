@@ -22,6 +22,19 @@ def main() -> int:
             part.add_argument(
                 "--addresses", metavar="CIDR", help="range that external addresses come from"
             )
+            part.add_argument(
+                "--host-project",
+                default="",
+                metavar="ID",
+                help="project of a shared VPC: it has the networks and firewall rules",
+            )
+            part.add_argument(
+                "--host-denied",
+                action="append",
+                default=[],
+                metavar="GLOB",
+                help="what the host project denies, such as 'firewalls.*'; may be repeated",
+            )
     for name, what in (
         ("nodes", "nodes, pods and node ports on loopback addresses"),
         ("edge", "the cloud's data plane: Envoy, configured from fakes.gce"),
@@ -42,10 +55,7 @@ def main() -> int:
 
             return edge.main(rest)
         case "gce":
-            from fakes import gce  # noqa: PLC0415 (a part loads what it needs)
-
-            pool = {"addresses": args.addresses} if args.addresses else {}
-            gce.serve(gce.World(project=args.project, **pool), args.host, args.port)
+            _serve_gce(parser, args)
         case "kube":
             from fakes import kube  # noqa: PLC0415 (a part loads what it needs)
 
@@ -55,6 +65,16 @@ def main() -> int:
         case _:
             return demo.walkthrough()
     return 0
+
+
+def _serve_gce(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    from fakes import gce  # noqa: PLC0415 (a part loads what it needs)
+
+    if args.host_denied and not args.host_project:
+        parser.error("--host-denied: nobody denies anything: give --host-project, too")
+    pool = {"addresses": args.addresses} if args.addresses else {}
+    shared = {"host_project": args.host_project, "host_denied": args.host_denied}
+    gce.serve(gce.World(project=args.project, **pool, **shared), args.host, args.port)
 
 
 if __name__ == "__main__":

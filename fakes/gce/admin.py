@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
 
-from fakes.gce import faults
+from fakes.gce import faults, host
 from fakes.gce.errors import ApiError
 from fakes.gce.wire import Json, Later, Request, Response
 
@@ -43,7 +43,10 @@ def _reset(world: "World", _request: Request, _waited: float) -> Json:
 
 
 def _seed(world: "World", request: Request, _waited: float) -> Json:
-    """Seed `{regions, zones, instances: [{name, zone, tags, ip}], resources: [{kind, …}]}`."""
+    """Seed `{regions, zones, instances: [{name, zone, tags, ip}], resources: [{kind, …}]}`.
+
+    A resource with `project` goes into the host project of a shared VPC.
+    """
     body: Mapping[str, Any] = request.body or {}
     for region in body.get("regions", ()):
         world.seed_region(region)
@@ -51,7 +54,9 @@ def _seed(world: "World", request: Request, _waited: float) -> Json:
         world.seed_zone(zone)
     seeded = [world.seed_instance(**row) for row in body.get("instances", ())]
     seeded += [
-        world.seed(row["kind"], row.get("scope", "global"), row["name"], row.get("body", {}))
+        _owner(world, row.get("project", "")).seed(
+            row["kind"], row.get("scope", "global"), row["name"], row.get("body", {})
+        )
         for row in body.get("resources", ())
     ]
     for row in body.get("removeInstances", ()):
@@ -59,6 +64,25 @@ def _seed(world: "World", request: Request, _waited: float) -> Json:
     for zone in body.get("removeZones", ()):
         world.remove_zone(zone)
     return {"items": seeded}
+
+
+def _owner(world: "World", project: str) -> "World":
+    """Return the world of a project: this one, or its host."""
+    if world.is_ours(project):
+        return world
+    if world.host is not None and world.host.is_ours(project):
+        return world.host
+    raise ApiError(404, "notFound", f"project {project}: unknown: there is {world.project}")
+
+
+def _host(world: "World", request: Request, _waited: float) -> Json:
+    """Set or show `{denied: [glob]}`: what the host project of a shared VPC denies."""
+    if world.host is None:
+        why = "there is no host project: start the fake with --host-project"
+        raise ApiError(404, "notFound", why)
+    if request.body:
+        world.host_denied = host.denied(request.body["denied"])
+    return {"project": world.host.project, "denied": list(world.host_denied)}
 
 
 def _latency(world: "World", request: Request, _waited: float) -> Json:
@@ -188,6 +212,8 @@ ACTS: Final[Mapping[str, Act]] = {
     "GET addresses": _addresses,
     "POST addresses": _addresses,
     "POST limits": _limits,
+    "GET host": _host,
+    "POST host": _host,
     "GET calls": _calls,
     "GET counts": _counts,
     "GET changes": _changes,

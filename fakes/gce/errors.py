@@ -85,6 +85,11 @@ def already_exists(path: str) -> ApiError:
     return ApiError(409, "alreadyExists", f"The resource '{path}' already exists")
 
 
+def forbidden(permission: str, path: str) -> ApiError:
+    """The caller lacks a permission."""
+    return ApiError(403, "forbidden", f"Required '{permission}' permission for '{path}'")
+
+
 def not_ready(path: str) -> ApiError:
     """Somebody else's operation on the resource is still running."""
     return ApiError(400, "resourceNotReady", f"The resource '{path}' is not ready")

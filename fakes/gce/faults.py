@@ -51,6 +51,12 @@ class Lag:
 Effect = Error | FailedOperation | LoseAnswer | Lag
 
 
+def means(glob: str, method: str) -> bool:
+    """Say whether a glob, with or without the leading "compute.", means a method."""
+    short = method.removeprefix("compute.")
+    return fnmatchcase(method, glob) or fnmatchcase(short, glob)
+
+
 @dataclass(slots=True)
 class Fault:
     """One scripted trouble and how much of it is left."""
@@ -66,8 +72,7 @@ class Fault:
         """Say whether a call is of the kind meant."""
         if self.name not in (None, name) or self.scope not in (None, scope):
             return False
-        short = method.removeprefix("compute.")
-        return fnmatchcase(method, self.method) or fnmatchcase(short, self.method)
+        return means(self.method, method)
 
 
 @dataclass(slots=True)

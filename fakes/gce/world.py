@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 from urllib.parse import unquote
 
 from fakes.clock import Clock, RealClock, VirtualClock
-from fakes.gce import admin, errors, mutations, reads
+from fakes.gce import admin, errors, host, mutations, reads
 from fakes.gce.answers import READS
 from fakes.gce.cloud import EXTERNAL_POOL, Call, Cloud, Logged
 from fakes.gce.discovery import PREFIX, Method, discovery
@@ -35,7 +35,7 @@ NO_UUID: Final = "00000000-0000-0000-0000-000000000000"
 class World(Seeding):
     """One fake project and the door to it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (each by name, each with a default)
         self,
         project: str = "demo",
         clock: Clock | None = None,
@@ -44,11 +44,37 @@ class World(Seeding):
         zones: Iterable[str] = DEFAULT_ZONES,
         regions: Iterable[str] = DEFAULT_REGIONS,
         addresses: str = EXTERNAL_POOL,
+        host_project: str = "",
+        host_denied: Iterable[str] = (),
     ) -> None:
+        """Make a project with nothing in it but its places.
+
+        Args:
+            project: its id.
+            clock: what it lives by; None: the real one.
+            number: of the project.
+            zones: that there are.
+            regions: that there are beside those of the zones.
+            addresses: range that external addresses come from.
+            host_project: the project of a shared VPC that has its networks; "": there is none.
+            host_denied: what it denies: globs over method ids, as faults have them.
+        """
         super().__init__(project, number, clock or RealClock(), addresses)
         self._blank = (tuple(zones), tuple(regions))
         self._blank_addresses = addresses
+        self._blank_host = (host_project, tuple(host_denied))
+        self._begin()
+
+    def _begin(self) -> None:
+        """Make what is there before anybody has done anything."""
         self.seed_places(*self._blank)
+        zones, regions = self._blank
+        name, self.host_denied = self._blank_host
+        self.host: World | None = None
+        if name:
+            number = self.number + 1
+            self.host = World(name, self.clock, number=number, zones=zones, regions=regions)
+            host.share(self, self.host)
 
     # -- the door ---------------------------------------------------------------------------
 
@@ -90,7 +116,11 @@ class World(Seeding):
             if request.path.startswith("/_fake/"):
                 return admin.answer(self, request, waited)
             try:
-                call = self._routed(request)
+                found = self._method(request)
+                shared = self.host
+                if shared is not None and shared.is_ours(found[1]["project"]):
+                    return host.answer(self, shared, request, found, waited)
+                call = self._routed(request, *found)
             except ApiError as refusal:
                 self.journal.note("", request.path, "", "", refusal.code)
                 return Response(refusal.code, refusal.body())
@@ -148,8 +178,8 @@ class World(Seeding):
 
     # -- from a request to a call -----------------------------------------------------------
 
-    def _routed(self, request: Request) -> Call:
-        """Find the method of a path and the resource it is about."""
+    def _method(self, request: Request) -> tuple[Method, Mapping[str, str]]:
+        """Find the method of a path, and what the path says."""
         segments = request.path.strip("/").split("/")
         found = None
         if tuple(segments[:3]) == PREFIX:
@@ -158,7 +188,10 @@ class World(Seeding):
         if found is None:
             why = f"The requested URL {request.path} was not found on this server."
             raise ApiError(404, "notFound", why)
-        method, params = found
+        return found
+
+    def _routed(self, request: Request, method: Method, params: Mapping[str, str]) -> Call:
+        """Find the resource that a call is about."""
         if not self.is_ours(params["project"]):
             path = f"projects/{params['project']}"
             raise ApiError(404, "notFound", f"The resource '{path}' was not found")
@@ -270,7 +303,7 @@ class World(Seeding):
             lock = self.lock
             Cloud.__init__(self, self.project, self.number, self.clock, self._blank_addresses)
             self.lock = lock
-            self.seed_places(*self._blank)
+            self._begin()
 
     def snapshot(self) -> "World":
         """Return a copy that nobody changes, to `restore` from."""
@@ -289,6 +322,8 @@ class World(Seeding):
                 twin.__dict__[name] = (
                     threading.RLock() if name == "lock" else copy.deepcopy(value, memo)
                 )
+            if twin.host is not None:
+                host.share(twin, twin.host)
             return twin
 
 

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from fakes.clock import VirtualClock
-from fakes.gce import Request, Response, World, running
-from tests.contract.gce.door import Door, chain
+from fakes.gce import World, running
+from tests.contract.gce.door import Door, chain, over_http
 
 
 @pytest.fixture(scope="session")
@@ -24,18 +24,7 @@ def door(request: pytest.FixtureRequest) -> Door:
         return Door(world, world.handle)
     world, client = request.getfixturevalue("served")
     world.reset()
-
-    def send(call: Request) -> Response:
-        answer = client.request(
-            call.method,
-            call.path,
-            params=dict(call.query),
-            **({} if call.body is None else {"json": call.body}),
-        )
-        assert answer.headers["content-type"] == "application/json; charset=UTF-8"
-        return Response(answer.status_code, answer.json())
-
-    return Door(world, send)
+    return over_http(world, client)
 
 
 @pytest.fixture

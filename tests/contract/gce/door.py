@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
+
 from fakes.gce import Request, Response, World
 from tests.contract.gce.schema import problems
 
@@ -31,13 +33,15 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Door:
-    """Calls with paths behind `projects/demo/`."""
+    """Calls with paths behind `projects/PROJECT/`."""
 
     world: World
     send: Callable[[Request], Response]
+    project: str = "demo"
 
     def call(self, method: str, path: str, body: Any = None, **query: str) -> Response:
-        answer = self.send(Request(method, ROOT + path, query, body))
+        root = ROOT.replace("/demo/", f"/{self.project}/")
+        answer = self.send(Request(method, root + path, query, body))
         last = self.world.journal.calls[-1]
         if answer.status == 200:
             assert problems(last.method, answer.body) == []
@@ -61,7 +65,7 @@ class Door:
         return answer.body
 
     def wait(self, operation: dict[str, Any]) -> dict[str, Any]:
-        path = operation["selfLink"].removeprefix(URL)
+        path = operation["selfLink"].removeprefix(URL.replace("/demo/", f"/{self.project}/"))
         answer = self.call("POST", f"{path}/wait")
         assert answer.status == 200, answer.body
         assert answer.body["status"] == "DONE"
@@ -90,6 +94,22 @@ class Door:
         answer = self.send(Request(method, f"/_fake/{path}", query, body))
         assert answer.status == 200, answer.body
         return answer.body
+
+
+def over_http(world: World, client: httpx.Client) -> Door:
+    """Return the door to a world that a client is connected to."""
+
+    def send(call: Request) -> Response:
+        answer = client.request(
+            call.method,
+            call.path,
+            params=dict(call.query),
+            **({} if call.body is None else {"json": call.body}),
+        )
+        assert answer.headers["content-type"] == "application/json; charset=UTF-8"
+        return Response(answer.status_code, answer.json())
+
+    return Door(world, send)
 
 
 def chain(door: Door) -> None:
