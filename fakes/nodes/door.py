@@ -6,11 +6,14 @@ the client would wait for ever. Here whoever is in the queue when the door close
 
 import asyncio
 import socket
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 BACKLOG: Final = 1024
 AT_ONCE: Final = 64  # connections taken before somebody else has a turn
+# Seconds that TLS has to begin and to end: who only knocks must not hold a Pod up.
+TLS_SEC: Final[Mapping[str, float]] = {"ssl_handshake_timeout": 5.0, "ssl_shutdown_timeout": 1.0}
 
 
 def listen(address: str, port: int) -> socket.socket:
@@ -34,8 +37,15 @@ def listen(address: str, port: int) -> socket.socket:
 class Door:
     """One listening socket, which is the door's from now on, and a protocol per connection."""
 
-    def __init__(self, listener: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        protocol: Callable[[], asyncio.Protocol],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """Let in who comes; with `tls` only who speaks it."""
         self._listener = listener
+        self._tls = tls
         self._protocol = protocol
         self._loop = asyncio.get_running_loop()
         self._entering: set[asyncio.Task[Any]] = set()
@@ -65,7 +75,10 @@ class Door:
         return True
 
     async def _enter(self, connection: socket.socket) -> None:
+        within = TLS_SEC if self._tls else {}
         try:
-            await self._loop.connect_accepted_socket(self._protocol, connection)
+            await self._loop.connect_accepted_socket(
+                self._protocol, connection, ssl=self._tls, **within
+            )
         except OSError:
             connection.close()

@@ -17,7 +17,8 @@ from fakes.nodes.cluster import Cluster
 from fakes.nodes.door import listen
 from fakes.nodes.kinds import POD, Key, Obj, going, is_true, key_of, uid_of
 from fakes.nodes.probe import Probe
-from fakes.nodes.program import HEALTH, Behaviour, Program, behaviour_of
+from fakes.nodes.program import HEALTH, Behaviour, Program, behaviour_of, tls_ports_of
+from fakes.nodes.tls import server_context
 from fakes.nodes.web import Server
 from fakes.nodes.writes import FINALIZER, Finish, now
 
@@ -60,11 +61,12 @@ class Container:
             for one in self.spec.get("ports") or ()
             if one.get("protocol", "TCP") == "TCP"
         ]
+        tls = tls_ports_of(self.spec)
         self.refused, self.started = "", now()
         server = Server(self.program.answer)
         try:
             for port in ports or [DEFAULT_PORT]:
-                server.start(listen(address, port))
+                server.start(listen(address, port), server_context() if port in tls else None)
         except OSError as error:
             server.abort()
             self.refused = f"{address}: {error.strerror}"

@@ -5,6 +5,7 @@ import contextlib
 from typing import Final
 
 from fakes.nodes.kinds import Obj
+from fakes.nodes.tls import client_context
 
 _DEFAULTS: Final = {
     "initialDelaySeconds": 0,
@@ -31,6 +32,7 @@ class Probe:
         self._spec = spec
         self._address = address
         self._port = _port(spec, container)
+        self._tls = (spec.get("httpGet") or {}).get("scheme") == "HTTPS"
 
     async def check(self) -> bool:
         """Probe once; return what the container counts as from now on."""
@@ -50,13 +52,15 @@ class Probe:
     async def _connect(self) -> bool:
         if not self._port:
             return True  # exec and gRPC probes have nothing to run here
-        reader, writer = await asyncio.open_connection(self._address, self._port)
+        reader, writer = await asyncio.open_connection(
+            self._address, self._port, ssl=client_context() if self._tls else None
+        )
         try:
             if "httpGet" not in self._spec:
                 return True
-            headers = {"Host": f"{self._address}:{self._port}", "User-Agent": "kube-probe/1.34"}
+            headers = {"host": f"{self._address}:{self._port}", "user-agent": "kube-probe/1.34"}
             for one in self._spec["httpGet"].get("httpHeaders") or ():
-                headers[one["name"]] = one["value"]
+                headers[one["name"].lower()] = one["value"]  # Host, however it is spelled
             lines = [f"GET {self.path} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items())]
             writer.write(("\r\n".join([*lines, "Connection: close"]) + "\r\n\r\n").encode())
             status = (await reader.readline()).split(b" ")

@@ -11,7 +11,10 @@ from typing import Any, Final
 from fakes.nodes.web import Answer, Request
 
 JSON: Final = "application/json"
+ROOT: Final = "/"
+LOGIN: Final = "/login"  # where an echo leads to whose code is a redirect
 HEALTH: Final = "/healthz"
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclass
@@ -21,6 +24,7 @@ class Behaviour:
     ready: bool | None = None  # False: fails its readiness; None: as it would by itself
     status: int = 200  # HTTP code of every echo
     delay: float = 0.0  # seconds before every echo; not scaled: it is the application's own time
+    root_status: int = 0  # HTTP code of the echo at `/`; 0: as of every other
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ def _echo(program: Program, request: Request) -> Answer:
         "method": request.method,
         "path": request.target,
         "version": request.version,
+        "scheme": request.scheme,
         "headers": _joined(request.headers),
         "body": request.body.decode("utf-8", errors="replace"),
     }
@@ -63,7 +68,9 @@ def _echo(program: Program, request: Request) -> Answer:
     text = json.dumps(told) + "\n" if asked else _page(told)
     bent = program.behaviour
     kind = JSON if asked else "text/plain"
-    return Answer(bent.status, text.encode(), kind, delay=bent.delay)
+    status = (bent.root_status if request.path == ROOT else 0) or bent.status
+    headers = {"Location": LOGIN} if status in REDIRECTS else {}
+    return Answer(status, text.encode(), kind, headers, bent.delay)
 
 
 # part of the image's name -> what it answers; the first that fits
@@ -91,6 +98,7 @@ def _page(told: Mapping[str, Any]) -> str:
         f"command={told['method']}",
         f"real path={told['path']}",
         f"request_version={told['version']}",
+        f"request_scheme={told['scheme']}",
         "",
         "HEADERS:",
         *(f"{name}={value}" for name, value in sorted(told["headers"].items())),
@@ -103,9 +111,24 @@ def _page(told: Mapping[str, Any]) -> str:
 
 def behaviour_of(container: Mapping[str, Any]) -> Behaviour:
     """Return how a container's environment bends its program."""
-    values = {one.get("name"): one.get("value") or "" for one in container.get("env") or ()}
-    status, delay = values.get("ECHO_STATUS", ""), values.get("ECHO_DELAY_MS", "")
+    values = _environment(container)
     return Behaviour(
-        status=int(status) if status.isdigit() else 200,
-        delay=int(delay) / 1000 if delay.isdigit() else 0.0,
+        status=_number(values.get("ECHO_STATUS", "")) or 200,
+        delay=_number(values.get("ECHO_DELAY_MS", "")) / 1000,
+        root_status=_number(values.get("ECHO_ROOT_STATUS", "")),
     )
+
+
+def tls_ports_of(container: Mapping[str, Any]) -> frozenset[int]:
+    """Return on which ports a container serves HTTPS: ECHO_TLS_PORTS, such as `8443,9443`."""
+    told = _environment(container).get("ECHO_TLS_PORTS", "")
+    return frozenset(map(_number, told.split(","))) - {0}
+
+
+def _environment(container: Mapping[str, Any]) -> dict[str, str]:
+    return {one.get("name", ""): one.get("value") or "" for one in container.get("env") or ()}
+
+
+def _number(text: str) -> int:
+    text = text.strip()
+    return int(text) if text.isdigit() else 0

@@ -7,8 +7,9 @@ answers, but every answer closes its connection; `connections` tells when nobody
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Final
 
@@ -30,6 +31,7 @@ class Request:
     version: str  # 1.0 or 1.1
     headers: tuple[tuple[str, str], ...]  # names in lower case, in their order
     body: bytes = b""
+    scheme: str = "http"  # or https
 
     @property
     def path(self) -> str:
@@ -69,9 +71,9 @@ class Server:
         self.connections: set[Connection] = set()
         self._doors: list[Door] = []
 
-    def start(self, listener: socket.socket) -> None:
+    def start(self, listener: socket.socket, tls: ssl.SSLContext | None = None) -> None:
         """Take connections from a listening socket, which is the server's from now on."""
-        self._doors.append(Door(listener, lambda: Connection(self)))
+        self._doors.append(Door(listener, lambda: Connection(self), tls))
 
     def drain(self) -> None:
         """Let every connection end with its next answer; go on taking new ones."""
@@ -101,6 +103,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
         self._client = ""
+        self._scheme = "http"
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.TimerHandle | asyncio.Future[Answer] | None = None
         self._told_to_go_on = False
@@ -111,6 +114,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         peer = transport.get_extra_info("peername")
         self._client = peer[0] if peer else ""
+        self._scheme = "https" if transport.get_extra_info("sslcontext") else "http"
         self._server.connections.add(self)
         if self._server.stopped:  # it was accepted, but too late
             transport.abort()
@@ -194,9 +198,7 @@ class Connection(asyncio.Protocol):
         body, used = found
         del self._buffer[:used]
         self._told_to_go_on = False
-        return Request(
-            request.client, request.method, request.target, request.version, request.headers, body
-        )
+        return replace(request, body=body, scheme=self._scheme)
 
     def _go_on(self, request: Request) -> None:
         """Tell a client that waits for permission to send the body."""
