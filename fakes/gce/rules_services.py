@@ -29,7 +29,7 @@ NEGATIVE_CODES: Final = (300, 301, 302, 307, 308, 404, 405, 410, 421, 451, 501)
 COOKIE_TTL: Final = (0, 1_209_600)  # seconds: two weeks
 SIGNING_KEY: Final = re.compile(r"[-_A-Za-z0-9]{22}(?:==)?")  # 128 bits as base64url
 TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 7230
-VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 7230, obsolete folding left out
+VALUE: Final = re.compile(r"[\t\x20-\x7e]*")  # RFC 7230 without its obsolete forms
 HEADERS: Final = ("customRequestHeaders", "customResponseHeaders")
 NO_HEADERS: Final = frozenset(
     {

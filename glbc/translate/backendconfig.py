@@ -27,11 +27,11 @@ from glbc.model.views import Hints, ServicePort, Snapshot
 from glbc.translate import annotations
 from glbc.translate.cdn import cdn_of, cdn_secrets
 from glbc.translate.credentials import Credentials
+from glbc.translate.headers import problems as header_problems
 from glbc.translate.reasons import BadConfigError, Reason
 
 AFFINITIES: Final = frozenset({"NONE", "CLIENT_IP", "GENERATED_COOKIE"})
 CHECK_TYPES: Final = frozenset({"HTTP", "HTTPS", "HTTP2"})
-MOST_HEADERS: Final = 16  # of each direction (API: backendServices.customRequestHeaders)
 SECONDS: Final = (1, 300)  # of a health check
 THRESHOLD: Final = (1, 10)
 
@@ -261,7 +261,8 @@ def _problems(spec: BackendConfigSpec) -> Iterator[str]:
         ("customRequestHeaders", spec.custom_request_headers),
         ("customResponseHeaders", spec.custom_response_headers),
     ):
-        yield from _header_problems(field, (headers and headers.headers) or ())
+        found = header_problems((headers and headers.headers) or ())
+        yield from (f"spec.{field}.headers: {problem}" for problem in found)
 
 
 def _check_limits(
@@ -286,12 +287,3 @@ def _check_problems(check: HealthCheckBlock) -> Iterator[str]:
     interval, timeout = check.check_interval_sec, check.timeout_sec
     if interval and timeout and timeout > interval:
         yield f"spec.healthCheck.timeoutSec: {timeout} is more than checkIntervalSec {interval}"
-
-
-def _header_problems(field: str, headers: tuple[str, ...]) -> Iterator[str]:
-    if len(headers) > MOST_HEADERS:
-        yield f"spec.{field}.headers: {len(headers)} headers, {MOST_HEADERS} are the most"
-    for header in headers:
-        name, colon, _ = header.partition(":")
-        if not colon or not name.strip() or any(ord(c) < 32 for c in header):
-            yield f"spec.{field}.headers: {header!r} is not `Name: value`"

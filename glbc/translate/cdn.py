@@ -1,6 +1,7 @@
 """A BackendConfig's `cdn` to Cloud CDN's policy, with upstream's defaults for what it leaves out."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -11,6 +12,7 @@ from glbc.model import compute
 from glbc.model.configs import CacheKeyBlock, CdnBlock, NegativeCachingRow, SignedUrlKeyRow
 from glbc.model.private import Private
 from glbc.translate.credentials import Credentials
+from glbc.translate.headers import name_problems
 from glbc.translate.reasons import BadConfigError, Reason
 
 ALL_STATIC: Final = "CACHE_ALL_STATIC"
@@ -33,6 +35,8 @@ CODES: Final = frozenset({300, 301, 302, 307, 308, 404, 405, 410, 421, 451, 501}
 WHOLE_KEY: Final = CacheKeyBlock(
     include_host=True, include_protocol=True, include_query_string=True
 )
+KEY: Final = re.compile(rb"[-_A-Za-z0-9]{22}(==)?")  # 128 bits (API: SignedUrlKey.keyValue)
+KEY_NAME: Final = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")  # API: SignedUrlKey.keyName
 DIGEST: Final = 16  # hex digits of a key's sha256 that our record keeps
 
 
@@ -113,11 +117,21 @@ def _cache_key(block: CacheKeyBlock) -> compute.CacheKeyPolicy:
 
 
 def _key(row: SignedUrlKeyRow, credentials: Credentials) -> compute.SignedUrlKey:
+    """Return a key; line ends behind it are none of it: `base64 > FILE` writes one.
+
+    Raises:
+        BadConfigError: its Secret cannot be used, or it is no key.
+    """
     value = row.key_value or Private(b"")
     if row.secret_name:
         value = credentials.value(row.secret_name, "key_value")
-    digest = hashlib.sha256(value.reveal()).hexdigest()[:DIGEST]
-    return compute.SignedUrlKey(key_name=row.key_name, key_value=value, digest=digest)
+    text = value.reveal().strip()
+    if not KEY.fullmatch(text):
+        problem = f"key {row.key_name}: its value is not 128 bits in base64url"
+        hint = "make one with: head -c 16 /dev/urandom | base64 | tr +/ -_"
+        raise BadConfigError(Reason.BAD_BACKEND_CONFIG, f"spec.cdn.signedUrlKeys: {problem}", hint)
+    digest = hashlib.sha256(text).hexdigest()[:DIGEST]
+    return compute.SignedUrlKey(key_name=row.key_name, key_value=Private(text), digest=digest)
 
 
 def _check(block: CdnBlock) -> None:
@@ -137,6 +151,9 @@ def _problems(block: CdnBlock) -> Iterator[str]:
     bypass = block.bypass_cache_on_request_headers or ()
     if len(bypass) > MOST_BYPASS:
         yield f"bypassCacheOnRequestHeaders: {len(bypass)} headers, {MOST_BYPASS} are the most"
+    for header in bypass:
+        for problem in name_problems(header.header_name):
+            yield f"bypassCacheOnRequestHeaders: {problem}"
     for field, value, most in (
         ("clientTtl", block.client_ttl, YEAR),
         ("defaultTtl", block.default_ttl, YEAR),
@@ -172,5 +189,11 @@ def _key_problems(rows: tuple[SignedUrlKeyRow, ...]) -> Iterator[str]:
         yield f"signedUrlKeys: {len(rows)} keys, {MOST_KEYS} are the most"
     if len(set(names)) < len(names) or not all(names):
         yield "signedUrlKeys: every key needs a name of its own"
+    for name in names:
+        if name and not KEY_NAME.fullmatch(name):
+            yield (
+                f"signedUrlKeys: keyName {name!r} is not of 1–63 lower-case letters, digits and "
+                "dashes, a letter first and no dash last"
+            )
     if not all(row.secret_name or row.key_value for row in rows):
         yield "signedUrlKeys: every key needs a keyValue or a secretName"

@@ -52,14 +52,24 @@ KEY: Final = b"MDEyMzQ1Njc4OWFiY2RlZg=="  # 128 bits in base64url
 BYTES: Final = (b"x", KEY, KEY, b"\xff\xfe\x00", b"", b" x\n", "ü☃".encode(), b"y" * 9000)
 # What fits into a field of a BackendConfig or FrontendConfig.
 STRINGS: Final[Mapping[str, Sequence[str]]] = {
-    "headers": ("X-Example: a", "X-Region: {client_region}", "X-Empty:", "X: " + "v" * 900),
+    "headers": (
+        *("X-Example: a", "X-Region: {client_region}", "X-Empty:", "X: " + "v" * 900),
+        *(
+            "x-example: b",
+            "Connection: close",
+            "x-goog-a: b",
+            "two words: c",
+            "X-\u00fc: d",
+            "X-V: \u00fc",
+        ),
+    ),
     "requestPath": ("/healthz", "/a?b=c", "/"),
     "name": ("policy", "policy", "policy", "gone", ""),
     "sslPolicy": ("policy", "policy", "gone", ""),
     "secretName": ("keys", "keys", "keys", "gone", ""),
     "keyName": ("one", "two", "k" * 63),
-    "keyValue": (KEY.decode(), "A" * 22 + "==", ""),
-    "headerName": ("X-Bypass", "authorization"),
+    "keyValue": (KEY.decode(), "A" * 22 + "==", "", "c2VjcmV0", KEY.decode() + "\n"),
+    "headerName": ("X-Bypass", "authorization", "two words", ""),
     "queryStringBlacklist": ("utm_source", "page"),
     "queryStringWhitelist": ("utm_source", "page"),
 }

@@ -41,6 +41,14 @@ def secret(name: str, **values: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": meta, "data": data}
 
 
+def requests(*headers: str) -> dict[str, Any]:
+    return {"customRequestHeaders": {"headers": list(headers)}}
+
+
+def keys(*rows: dict[str, str]) -> dict[str, Any]:
+    return {"cdn": {"enabled": True, "signedUrlKeys": list(rows)}}
+
+
 def web_service(annotation: str = '{"default": "web"}', **annotations: str) -> dict[str, Any]:
     made = service("shop/web", "80->30301")
     made["metadata"]["annotations"] = {"cloud.google.com/backend-config": annotation, **annotations}
@@ -400,19 +408,79 @@ class TestWhatCannotBeUsed:
             pytest.param(
                 {"customRequestHeaders": {"headers": ["no colon"]}},
                 "BadBackendConfig",
-                "'no colon' is not",
+                "'no colon' is not `Name: value`",
                 id="a header without a value",
+            ),
+            pytest.param(
+                requests("two words: x"), "BadBackendConfig", "'two words' is no name", id="a space"
+            ),
+            pytest.param(
+                requests("X-Größe: x"),
+                "BadBackendConfig",
+                "'X-Größe' is no name",
+                id="no ASCII name",
+            ),
+            pytest.param(
+                requests("X-A: größer"), "BadBackendConfig", "printable ASCII", id="no ASCII value"
+            ),
+            pytest.param(
+                requests("connection: close"),
+                "BadBackendConfig",
+                "'connection' is",
+                id="hop by hop",
+            ),
+            pytest.param(
+                requests("X-Goog-User: x"), "BadBackendConfig", "'X-Goog-User' is", id="Google's"
+            ),
+            pytest.param(
+                requests("X-User-IP: x"), "BadBackendConfig", "'X-User-IP' is", id="a reserved name"
+            ),
+            pytest.param(
+                {"customResponseHeaders": {"headers": ["X-A: 1", "x-a: 2"]}},
+                "BadBackendConfig",
+                "'x-a' stands there twice",
+                id="a header twice, in another case of letters",
+            ),
+            pytest.param(
+                requests(*(f"X-{n}: 1" for n in range(17))),
+                "BadBackendConfig",
+                "17 headers, 16 are the most",
+                id="too many headers",
+            ),
+            pytest.param(
+                keys(*({"keyName": f"k{n}", "keyValue": KEY} for n in range(4))),
+                "BadBackendConfig",
+                "4 keys, 3 are the most",
+                id="too many keys",
+            ),
+            pytest.param(
+                keys({"keyName": "one", "keyValue": "c2VjcmV0"}),
+                "BadBackendConfig",
+                "key one: its value is not 128 bits in base64url",
+                id="a short key",
+            ),
+            pytest.param(
+                keys({"keyName": "one", "secretName": "short"}),
+                "BadBackendConfig",
+                "key one: its value is not 128 bits in base64url",
+                id="a short key in a Secret",
+            ),
+            pytest.param(
+                keys({"keyName": "one", "keyValue": "+/" * 11 + "=="}),
+                "BadBackendConfig",
+                "key one: its value is not 128 bits in base64url",
+                id="a key in plain base64",
             ),
             pytest.param(
                 {
                     "cdn": {
                         "enabled": True,
-                        "signedUrlKeys": [{"keyName": f"k{n}", "keyValue": KEY} for n in range(4)],
+                        "bypassCacheOnRequestHeaders": [{"headerName": "not: a name"}],
                     }
                 },
                 "BadBackendConfig",
-                "4 keys, 3 are the most",
-                id="too many keys",
+                "'not: a name' is no name of a header",
+                id="a cache bypassed by no header",
             ),
         ],
     )
@@ -421,13 +489,25 @@ class TestWhatCannotBeUsed:
     ) -> None:
         house = a_shop({"timeoutSec": 75})
         written = len(house.cloud.writes)
-        house.apply(config(spec))
+        house.apply(secret("short", key_value="c2VjcmV0"), config(spec))
         house.settle()
         assert len(house.cloud.writes) == written
         assert web(house)["timeoutSec"] == 75
         (event,) = house.events(reason)
         assert says in event["message"]
         assert event["type"] == "Warning"
+
+    def test_a_key_name_is_checked_where_the_installed_schema_checks_none(self) -> None:
+        house = a_shop({"timeoutSec": 75})
+        crd = yaml.safe_load((CRDS / "backendconfigs.yaml").read_text())
+        for version in crd["spec"]["versions"]:
+            free = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+            version["schema"]["openAPIV3Schema"]["properties"]["spec"] = free
+        house.apply(crd, config(keys({"keyName": "One", "keyValue": KEY})))
+        house.settle()
+        assert web(house)["timeoutSec"] == 75
+        (event,) = house.events("BadBackendConfig")
+        assert "keyName 'One' is not" in event["message"]
 
     def test_a_missing_config_keeps_a_new_path_from_its_backend(self) -> None:
         house = a_shop(None)
@@ -511,6 +591,14 @@ class TestSecrets:
         verbs = [call.verb.value for call in house.cloud.writes[len(before) :]]
         assert verbs == ["deleteSignedUrlKey", "patch", "addSignedUrlKey"]
         assert restarted(house).cloud.writes == []
+
+    def test_a_line_end_behind_a_key_is_none_of_it(self) -> None:
+        """As `base64 > FILE` and `kubectl create secret --from-file=key_value=FILE` leave it."""
+        house = a_shop({})
+        house.apply(secret("signing", key_value=f"{KEY}\n"), config(self.CDN))
+        house.settle()
+        assert web(house)["cdnPolicy"]["signedUrlKeyNames"] == ["one"]
+        assert house.refused() == []
 
     def test_keys_of_others_stay_and_ours_go(self) -> None:
         house = a_shop({})

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fakes.build import ingress, service
-from fakes.gce import Error, Request
+from fakes.gce import Request
 from tests.support.house import CLUSTER_UID, HOST, PROJECT, House
 
 RULE = f"k8s-fw-l7--{CLUSTER_UID}"
@@ -27,7 +27,7 @@ def shop(house: House, **annotations: str) -> House:
 
 
 def rules(house: House) -> list[str]:
-    world = house.host or house.gce
+    world = house.gce.host or house.gce
     return [body["name"] for body in world.resources("firewalls")]
 
 
@@ -95,12 +95,7 @@ class TestSharedVpc:
 
     def denied(self, *methods: str) -> House:
         house = House(shared_vpc=True)
-        assert house.host is not None
-        for method in methods:
-            why = f"Required 'compute.firewalls.{method}' permission"
-            house.host.faults.add(
-                f"compute.firewalls.{method}", Error(403, "forbidden", why), times=99
-            )
+        house.gce.host_denied = tuple(f"firewalls.{method}" for method in methods)
         return house
 
     def test_igce_485_without_permission_the_rest_proceeds_and_the_command_is_told_once(
@@ -122,8 +117,8 @@ class TestSharedVpc:
 
     def test_a_rule_that_the_admin_has_made_otherwise_does(self) -> None:
         house = self.denied("insert")
-        assert house.host is not None
-        house.host.seed("firewalls", "global", "theirs", OPEN)
+        assert house.gce.host is not None
+        house.gce.host.seed("firewalls", "global", "theirs", OPEN)
         shop(house)
         assert house.address("shop/web")
         assert house.events("XPN") == []

@@ -61,17 +61,15 @@ IRREGULAR = {
 class InProcessCloud:
     """The Cloud port on the fake cloud's in-process door."""
 
-    def __init__(self, world: GceWorld, host: GceWorld | None = None) -> None:
-        """Reach `world`; and `host`, the project of a shared VPC, which has the firewall rules."""
+    def __init__(self, world: GceWorld) -> None:
         self.world = world
-        self.host = host
         self.writes: list[Call] = []
         self.before: Callable[[Call], None] = lambda _: None
         self.after: Callable[[Call], None] = lambda _: None
         self._requests = 0
 
     def list(self, kind: str) -> Sequence[Mapping[str, Any]]:
-        shared = self.host is not None and kind == "firewalls"
+        shared = self.world.host is not None and kind == "firewalls"
         base = f"/compute/v1/projects/{HOST if shared else PROJECT}"
         found: list[Mapping[str, Any]] = []
         query: dict[str, str] = {}
@@ -132,8 +130,7 @@ class InProcessCloud:
         self, method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
         try:
-            host = self.host if path.startswith(f"/compute/v1/projects/{HOST}/") else None
-            answer = (host or self.world).handle(GceRequest(method, path, query or {}, body))
+            answer = self.world.handle(GceRequest(method, path, query or {}, body))
         except AnswerLostError as lost:
             raise Transient(f"{method} {path}: {lost}") from lost
         if answer.status >= 400:
@@ -273,8 +270,8 @@ class House:
         With `shared_vpc` the network, and so the firewall rule, is in a project of its own.
         """
         self.clock = VirtualClock()
-        self.gce = gce or GceWorld(project=PROJECT, clock=self.clock)
-        self.host = GceWorld(project=HOST, clock=self.clock) if shared_vpc else None
+        host = HOST if shared_vpc else ""
+        self.gce = gce or GceWorld(project=PROJECT, clock=self.clock, host_project=host)
         if shared_vpc:
             settings["network"] = f"projects/{HOST}/global/networks/default"
         self.kube = kube or KubeWorld(clock=self.clock)
@@ -294,7 +291,7 @@ class House:
 
     def start(self) -> None:
         """Start a fresh controller: nothing of an earlier one is known to it."""
-        self.cloud = InProcessCloud(self.gce, self.host)
+        self.cloud = InProcessCloud(self.gce)
         self.cluster = InProcessCluster(self.kube)
         self.workers = InlineWorkers(Runner(self.cloud, self.clock), self.cluster, self.seed)
         self.loop = Loop(self.config, NAMER, self.cluster, self.workers, self.clock)
