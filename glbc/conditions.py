@@ -25,7 +25,7 @@ LIMIT: Final = 4096  # bytes of the whole annotation
 TEXT_LIMIT: Final = 640  # bytes of one message as JSON
 ITEM_LIMIT: Final = 300  # characters of one of the things that a message lists
 PASSING: Final = frozenset(
-    {Reason.FINALIZER_MISSING, Reason.PODS_AWAITED, Reason.UNREADABLE}
+    {Reason.FINALIZER_MISSING, Reason.PODS_AWAITED, Reason.SECRET_AWAITED, Reason.UNREADABLE}
 )  # a moment, no obstacle
 ABOUT_CERTIFICATES: Final = frozenset(
     {

@@ -362,6 +362,9 @@ PLANNED: Final = (
         "",
     ),
     Row("FinalizerMissing", "Its Ingress gets its finalizer first.", ""),
+    Row(
+        "SecretAwaited", "Its Ingress names a Secret that is being read; a few seconds at most.", ""
+    ),
     Row("ReadOnly", "glbc runs in read-only mode.", "Switch it off."),
 )
 

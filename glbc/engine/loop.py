@@ -23,6 +23,7 @@ from glbc.engine.ports import Clock, Cluster, Workers
 from glbc.engine.publisher import Publisher
 from glbc.engine.reports import Reports
 from glbc.engine.switches import Switches
+from glbc.engine.unread import Unread
 from glbc.errors import (
     AlreadyExists,
     CloudError,
@@ -91,6 +92,7 @@ class Loop:
         self._seen_complete = False
         self._absentees = Absentees(clock, config.resync_sec)
         self._grace = Grace(clock, config.backend_grace_sec)
+        self._unread = Unread(clock)
         self._health = Health(config, clock)
         self._reports = Reports(self._health, clock)
         self._switches = Switches(self._health, clock)
@@ -128,13 +130,14 @@ class Loop:
         whole = guard.complete_view(safe, desired.seen(snapshot))
         seen = guard.pods_first(whole, desired.awaiting)
         stays = guard.grace(seen, self._grace.look(desired.graph, actual))
-        due = guard.finalizers_first(stays, lacking)
+        read = guard.secrets_first(stays, self._unread.look(desired, snapshot))
+        due = guard.finalizers_first(read, lacking)
         self.turn = Turn(snapshot, desired, actual, due)
         self._health.look(desired, actual)
         started = self._start(due)
-        read = self._read(snapshot, desired)
+        asked = self._read(snapshot, desired)
         told = self._publish(self.turn)
-        return listing or started or read or told
+        return listing or started or asked or told
 
     def in_flight(self) -> int:
         """Return the number of cloud jobs that have not come back."""
@@ -151,7 +154,7 @@ class Loop:
             if kind not in self._listing
         )
         due.extend((*self._absentees.due(), *self.inventory.misfits_due()))
-        due.extend((*self._grace.due(), *self._health.wake_at()))
+        due.extend((*self._grace.due(), *self._unread.due(), *self._health.wake_at()))
         due.extend(self._reports.due())
         if self.turn is not None:
             until = self.turn.desired.until

@@ -76,19 +76,27 @@ def not_suddenly_empty(plan: Plan, vanished: Collection[str]) -> Plan:
 
 def finalizers_first(plan: Plan, lacking: Collection[ObjectRef]) -> Plan:
     """Hold back the CREATE of what only Ingresses without their finalizer want."""
-    if not lacking:
-        return plan
+    return _users_first(plan, lacking, Reason.FINALIZER_MISSING, "its finalizer is first")
 
-    def waits(action: Action) -> bool:
-        users = action.wanted_by
-        return action.op is Op.CREATE and bool(users) and all(user in lacking for user in users)
 
+def secrets_first(plan: Plan, waiting: Collection[ObjectRef]) -> Plan:
+    """Hold back the CREATE of what only Ingresses want that name a Secret which is being read."""
+    return _users_first(plan, waiting, Reason.SECRET_AWAITED, "the Secret it names is read first")
+
+
+def _users_first(plan: Plan, users: Collection[ObjectRef], reason: Reason, hint: str) -> Plan:
+    """Hold back the CREATE of what nobody else wants."""
     held = [
-        _held(action, Reason.FINALIZER_MISSING, str(action.wanted_by[0]), "its finalizer is first")
+        _held(action, reason, str(action.wanted_by[0]), hint)
         for action in plan.actions
-        if waits(action)
+        if action.op is Op.CREATE
+        and action.wanted_by
+        and all(user in users for user in action.wanted_by)
     ]
-    rest = tuple(action for action in plan.actions if not waits(action))
+    if not held:
+        return plan
+    late = {blocked.key for blocked in held}
+    rest = tuple(action for action in plan.actions if action.key not in late)
     return _without_stuck(Plan(rest, (*plan.blocked, *held)))
 
 

@@ -71,6 +71,7 @@ class Reason(StrEnum):
     VIEW_INCOMPLETE = "ViewIncomplete"
     SUDDENLY_EMPTY = "SuddenlyEmpty"
     FINALIZER_MISSING = "FinalizerMissing"
+    SECRET_AWAITED = "SecretAwaited"  # noqa: S105 (a reason code)
     READ_ONLY = "ReadOnly"
 
 

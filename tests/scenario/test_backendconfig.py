@@ -497,18 +497,6 @@ class TestWhatCannotBeUsed:
         assert says in event["message"]
         assert event["type"] == "Warning"
 
-    def test_a_key_name_is_checked_where_the_installed_schema_checks_none(self) -> None:
-        house = a_shop({"timeoutSec": 75})
-        crd = yaml.safe_load((CRDS / "backendconfigs.yaml").read_text())
-        for version in crd["spec"]["versions"]:
-            free = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-            version["schema"]["openAPIV3Schema"]["properties"]["spec"] = free
-        house.apply(crd, config(keys({"keyName": "One", "keyValue": KEY})))
-        house.settle()
-        assert web(house)["timeoutSec"] == 75
-        (event,) = house.events("BadBackendConfig")
-        assert "keyName 'One' is not" in event["message"]
-
     def test_a_missing_config_keeps_a_new_path_from_its_backend(self) -> None:
         house = a_shop(None)
         assert target(house) == DEFAULT

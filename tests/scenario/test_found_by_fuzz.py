@@ -82,6 +82,35 @@ def test_a_secret_that_is_not_read_yet_takes_no_backend_away() -> None:
     assert house.cloud.writes == []
 
 
+@pytest.mark.parametrize("restart", [False, True], ids=["made", "started again"])
+def test_nothing_is_made_for_the_moment_until_a_secret_is_read(restart: bool) -> None:
+    """There is no front end here, so no route tells who served: the default backend would."""
+    house = House()
+    with_config(house, IAP, client_id=b"client", client_secret=b"word")
+    silent = {"kubernetes.io/ingress.allow-http": "false"}
+    house.apply(ingress("shop/web", default="web:80", annotations=silent))
+    house.apply(service("kube-system/default-http-backend", "http=80->30000"))
+    if restart:
+        house.settle()
+        house.start()
+    house.settle()
+    assert house.names("backendServices") == [f"k8s-be-30080--{CLUSTER_UID}"]
+    assert [call.key.name for call in house.cloud.writes if "30000" in call.key.name] == []
+
+
+def test_a_secret_that_cannot_be_read_is_not_waited_for() -> None:
+    house = House()
+    with_config(house, IAP, client_id=b"client", client_secret=b"word")
+    house.cluster.unreadable.add("shop/client")
+    house.apply(
+        service("shop/api", "80->30081"),
+        ingress("shop/web", {"a.example.com": [("/", "web:80")]}, default="api:80"),
+    )
+    house.settle()
+    assert house.address("shop/web")
+    assert house.events("SecretNotRead")
+
+
 @pytest.mark.parametrize(
     ("cdn", "problem"),
     [
@@ -89,6 +118,7 @@ def test_a_secret_that_is_not_read_yet_takes_no_backend_away() -> None:
         pytest.param({"serveWhileStale": -1}, "serveWhileStale: -1 is not within", id="negative"),
         pytest.param({"negativeCachingPolicy": [{"code": 404, "ttl": 2**40}]}, "ttl 1099511627776 is not within", id="an error kept for ever"),
         pytest.param({"negativeCachingPolicy": [{"code": 200, "ttl": 1}]}, "code 200 is none of", id="a success as an error"),
+        pytest.param({"signedUrlKeys": [{"keyName": "One", "keyValue": "A" * 22}]}, "keyName 'One' is not", id="no name of a key"),
         pytest.param({"negativeCachingPolicy": [{"code": 404}] * 2}, "every code stands there once", id="a code twice"),
     ],
 )  # fmt: skip

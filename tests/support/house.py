@@ -176,6 +176,7 @@ class InProcessCluster:
         self.world = world
         self.complete = frozenset(VIEWS)
         self.broken = False
+        self.unreadable: set[str] = set()  # Secrets that no read by name gets
         self._named: frozenset[str] = frozenset()
         self._writer = Writer(InProcessApi(world))  # type: ignore[arg-type]
         self._cached: tuple[Any, Snapshot] | None = None
@@ -197,7 +198,7 @@ class InProcessCluster:
                     for obj in self._listed(kind)
                     if kind != "Secret" or obj.get("type") == "kubernetes.io/tls"
                 }
-            read = {name: self._credential(name) for name in self._named}
+            read = {name: self._credential(name) for name in self._named - self.unreadable}
             self._cached = (version, Snapshot(**views, credentials=read, complete=self.complete))
         return self._cached[1]
 
