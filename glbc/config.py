@@ -65,6 +65,8 @@ Tags = Annotated[
 Text = Annotated[str, Meta(description="give text")]
 Flag = Annotated[bool, Meta(description="give true or false")]
 Count = Annotated[int, Meta(ge=0, description="give a whole number, 0 for no limit")]
+Mib = Annotated[int, Meta(ge=1, le=1024, description="give MiB from 1 to 1024")]
+Files = Annotated[int, Meta(ge=0, le=100, description="give a whole number from 0 to 100")]
 Workers = Annotated[int, Meta(ge=1, le=256, description="give a whole number from 1 to 256")]
 WaitSec = Annotated[int, Meta(ge=1, le=86400, description="give seconds from 1 to 86400")]
 CallSec = Annotated[int, Meta(ge=1, le=3600, description="give seconds from 1 to 3600")]
@@ -111,6 +113,17 @@ class KubeConfig(Section, frozen=True):
     # of the kubeconfig file; empty: its current one
 
 
+class JournalConfig(Section, frozen=True):
+    """Where every action is written down, for `glbc explain` and for people."""
+
+    path: Text = ""
+    # file of JSON lines; empty: none is written
+    max_mib: Mib = 10
+    # MiB, 1-1024; a file that gets longer is put aside
+    keep: Files = 5
+    # 0-100; files put aside that stay; 0: the file is begun anew
+
+
 class LimitsConfig(Section, frozen=True):
     """Limits of the cloud that its documentation does not establish; met before anything is sent."""
 
@@ -132,6 +145,7 @@ class Config(Section, frozen=True):
     cloud: CloudConfig = CloudConfig()
     kube: KubeConfig = KubeConfig()
     limits: LimitsConfig = LimitsConfig()
+    journal: JournalConfig = JournalConfig()
 
     cluster_uid: Uid = ""
     # suffix of names; empty: found as ingress-gce does, in ConfigMap kube-system/ingress-uid

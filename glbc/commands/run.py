@@ -10,6 +10,7 @@ import queue
 import signal
 import sys
 import threading
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -17,7 +18,7 @@ import structlog
 
 from glbc.commands.connect import Connection
 from glbc.commands.firststart import decided, remember
-from glbc.config import Config
+from glbc.config import Config, ConfigError
 from glbc.engine.bell import Bell
 from glbc.engine.clock import SystemClock
 from glbc.engine.executor import Runner
@@ -26,6 +27,7 @@ from glbc.engine.workers import ThreadWorkers
 from glbc.errors import GlbcError
 from glbc.kube.note import read_note
 from glbc.ops import logs
+from glbc.ops.journal import FileJournal
 
 log = structlog.get_logger()
 
@@ -62,7 +64,8 @@ def main(config: Config) -> int:
     config = decided(config, note, snapshot)
     remember(config, note, connection.api)
     log.info("running", project=config.project, cluster_uid=connection.namer.cluster_uid)
-    loop = Loop(config, connection.namer, connection.cluster, workers, clock)
+    journal = _journal(config)
+    loop = Loop(config, connection.namer, connection.cluster, workers, clock, journal)
     told: queue.SimpleQueue[Told] = queue.SimpleQueue()  # its put may interrupt itself
 
     def run_loop() -> None:
@@ -85,6 +88,8 @@ def main(config: Config) -> int:
     thread.join(STOP_SEC)
     all_ended = workers.stop(STOP_SEC)
     connection.close()
+    if journal is not None:
+        journal.close()
     if isinstance(end, Exception):
         log.error("crashed", exc_info=end)
     log.info("stopped", all_ended=all_ended)
@@ -94,6 +99,22 @@ def main(config: Config) -> int:
         sys.stderr.flush()
         os._exit(code)
     return code
+
+
+def _journal(config: Config) -> FileJournal | None:
+    """Return the journal, where one is asked for.
+
+    Raises:
+        ConfigError: its directory is not there.
+    """
+    settings = config.journal
+    if not settings.path:
+        return None
+    if not Path(settings.path).absolute().parent.is_dir():
+        raise ConfigError(
+            "configuration", "journal.path", "its directory does not exist", "make it, or change it"
+        )
+    return FileJournal(settings.path, settings.max_mib, settings.keep)
 
 
 def _wait_for(told: "queue.SimpleQueue[Told]", connection: Connection) -> Told:

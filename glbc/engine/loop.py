@@ -19,7 +19,8 @@ from glbc.engine.grace import Grace
 from glbc.engine.health import Health
 from glbc.engine.inventory import Inventory
 from glbc.engine.jobs import ActionJob, HealthJob, ListJob, Outcome, ReadJob
-from glbc.engine.ports import Clock, Cluster, Workers
+from glbc.engine.journal import entry_of
+from glbc.engine.ports import Clock, Cluster, Journal, Workers
 from glbc.engine.publisher import Publisher
 from glbc.engine.reports import Reports
 from glbc.engine.switches import Switches
@@ -67,13 +68,20 @@ class Loop:
     """The owner of inventory, plan and everything in flight. One thread."""
 
     def __init__(  # a composition root hands everything over once
-        self, config: Config, namer: Namer, cluster: Cluster, workers: Workers, clock: Clock
+        self,
+        config: Config,
+        namer: Namer,
+        cluster: Cluster,
+        workers: Workers,
+        clock: Clock,
+        journal: Journal | None = None,
     ) -> None:
         self.config = config
         self.namer = namer
         self.cluster = cluster
         self.workers = workers
         self.clock = clock
+        self.journal = journal
         self.inventory = Inventory(projects_of(config), self._ownership_of)
         self.turn: Turn | None = None
         self._learnt: Collection[str] = ()  # the Ingresses whose names are known
@@ -322,6 +330,8 @@ class Loop:
         key = action.key
         fields = {"op": action.op.value, "key": str(key), "reason": action.reason.value}
         seconds = round(outcome.ended - outcome.began, 3)
+        if self.journal is not None and (outcome.writes or outcome.error is not None):
+            self.journal.note(entry_of(outcome, action, self.clock.time()))
         if outcome.error is None:
             self._backoff.cleared(key)
             self._parked.pop(key, None)

@@ -44,7 +44,7 @@ def render_text(
     for number, wave in enumerate(rehearsal.waves, 1):
         page.heading(f"Step {number}")
         page.table(
-            (_action_line(action), list(_change_lines(action.key.kind, action.changes)))
+            (_action_line(action), list(change_lines(action.key.kind, action.changes)))
             for action in wave
         )
     if rehearsal.last.blocked:
@@ -189,7 +189,8 @@ def _line(sign: str, verdict: Action | Blocked, said: str) -> Line:
     return f"{sign} {verdict.op}", str(verdict.key), f"{said}  ({users})" if users else said
 
 
-def _change_lines(kind: str, changes: Iterable[Change]) -> Iterator[str]:
+def change_lines(kind: str, changes: Iterable[Change]) -> Iterator[str]:
+    """Yield one text per field that changes, or per element of a list."""
     for change in changes:
         keyed = ROWS[Kind(kind)].keyed.get(change.field)
         yield from _differences(

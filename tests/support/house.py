@@ -21,6 +21,7 @@ from glbc.config import Config
 from glbc.engine.executor import Runner
 from glbc.engine.jobs import Job, Outcome
 from glbc.engine.loop import Loop
+from glbc.engine.ports import Journal
 from glbc.errors import CloudError, ClusterError, Transient, meaning
 from glbc.kube.client import ApiError
 from glbc.kube.writer import Writer
@@ -278,6 +279,7 @@ class House:
         self.kube = kube or KubeWorld(clock=self.clock)
         self.seed = seed
         self.config = Config(project=PROJECT, **settings)
+        self.journal: Journal | None = None
         if gce is None:
             default = {"node-1": "us-central1-a", "node-2": "us-central1-b"}
             for name, zone in (default if nodes is None else nodes).items():
@@ -295,7 +297,7 @@ class House:
         self.cloud = InProcessCloud(self.gce)
         self.cluster = InProcessCluster(self.kube)
         self.workers = InlineWorkers(Runner(self.cloud, self.clock), self.cluster, self.seed)
-        self.loop = Loop(self.config, NAMER, self.cluster, self.workers, self.clock)
+        self.loop = Loop(self.config, NAMER, self.cluster, self.workers, self.clock, self.journal)
 
     def apply(self, *objects: dict[str, Any]) -> None:
         for obj in objects:
