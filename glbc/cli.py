@@ -25,6 +25,7 @@ PATHS: Final = {
     "endpoint": "cloud.endpoint",
     "anonymous": "cloud.anonymous",
     "kubeconfig": "kube.kubeconfig",
+    "read_only": "guards.read_only",
 }
 EXIT_INTERRUPTED: Final = 130  # as a shell reports SIGINT
 
@@ -206,6 +207,9 @@ def run(  # noqa: PLR0913 (each option is a parameter)
     cluster_uid: ClusterUid = None,
     ingress_class: IngressClassName = None,
     default_backend_service: DefaultBackend = None,
+    read_only: Annotated[
+        bool | None, typer.Option("--read-only", help="Plan, and write nothing anywhere.")
+    ] = None,
 ) -> int:
     """Run the controller until it is told to stop."""
     settings = _settings(
@@ -217,6 +221,7 @@ def run(  # noqa: PLR0913 (each option is a parameter)
         cluster_uid=cluster_uid,
         ingress_class=ingress_class,
         default_backend_service=default_backend_service,
+        read_only=read_only,
     )
     from glbc.commands import run as command  # noqa: PLC0415 (a verb loads what it needs)
 

@@ -67,6 +67,10 @@ Flag = Annotated[bool, Meta(description="give true or false")]
 Count = Annotated[int, Meta(ge=0, description="give a whole number, 0 for no limit")]
 Mib = Annotated[int, Meta(ge=1, le=1024, description="give MiB from 1 to 1024")]
 Files = Annotated[int, Meta(ge=0, le=100, description="give a whole number from 0 to 100")]
+Percent = Annotated[int, Meta(ge=0, le=100, description="give a whole number from 0 to 100")]
+DisruptivePolicy = Annotated[
+    Literal["acknowledge", "allow"], Meta(description="give acknowledge or allow")
+]
 Workers = Annotated[int, Meta(ge=1, le=256, description="give a whole number from 1 to 256")]
 WaitSec = Annotated[int, Meta(ge=1, le=86400, description="give seconds from 1 to 86400")]
 CallSec = Annotated[int, Meta(ge=1, le=3600, description="give seconds from 1 to 3600")]
@@ -124,6 +128,19 @@ class JournalConfig(Section, frozen=True):
     # 0-100; files put aside that stay; 0: the file is begun anew
 
 
+class GuardsConfig(Section, frozen=True):
+    """What is not done before somebody has agreed to it."""
+
+    read_only: Flag = False
+    # plan, and write nothing, neither to the cloud nor to the cluster
+    disruptive: DisruptivePolicy = "acknowledge"
+    # a forwarding rule in use that must be made anew; acknowledge: it waits for the annotation; allow: at once
+    most_rules: Count = 10
+    # forwarding rules that may go at once without an Ingress seen deleted; more wait; 0: any number
+    most_rules_percent: Percent = 50
+    # 0-100; the same as a share of all that are ours, where more than two go
+
+
 class LimitsConfig(Section, frozen=True):
     """Limits of the cloud that its documentation does not establish; met before anything is sent."""
 
@@ -146,6 +163,7 @@ class Config(Section, frozen=True):
     kube: KubeConfig = KubeConfig()
     limits: LimitsConfig = LimitsConfig()
     journal: JournalConfig = JournalConfig()
+    guards: GuardsConfig = GuardsConfig()
 
     cluster_uid: Uid = ""
     # suffix of names; empty: found as ingress-gce does, in ConfigMap kube-system/ingress-uid

@@ -366,6 +366,28 @@ PLANNED: Final = (
         "SecretAwaited", "Its Ingress names a Secret that is being read; a few seconds at most.", ""
     ),
     Row("ReadOnly", "glbc runs in read-only mode.", "Switch it off."),
+    Row(
+        "Paused",
+        "It is only about Ingresses with the annotation `glbc.gcp.kubernetes.io/pause`.",
+        "Take the annotation out when you want glbc to go on.",
+    ),
+    Row(
+        "Protected",
+        "An Ingress with the annotation `glbc.gcp.kubernetes.io/protect` would lose something of its "
+        "load balancer.",
+        "If that is right, run the command of the message.",
+    ),
+    Row(
+        "Disruptive",
+        "A resource in use can only be deleted and made anew, which interrupts traffic.",
+        "Choose a moment, and run the command of the message.",
+    ),
+    Row(
+        "OverBudget",
+        "More forwarding rules than `guards.most_rules` or `guards.most_rules_percent` would go at "
+        "once, and no Ingress was seen deleted.",
+        "Find out why. If it is right, run the commands of the messages, or `glbc gc`.",
+    ),
 )
 
 

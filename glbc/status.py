@@ -22,6 +22,7 @@ from glbc.plan.planner import Action, Blocked, Op, Plan, Reason
 from glbc.translate import annotations, firewall
 from glbc.translate.desired import Desired, Served, needs_finalizer
 from glbc.translate.lower import FrontEndKeys
+from glbc.translate.wishes import is_paused
 
 
 class Told(StrEnum):
@@ -42,6 +43,10 @@ TOLD: Mapping[Reason, str] = {
     Reason.NAME_TAKEN: "NameTaken",
     Reason.NOT_OURS: "NotOurs",
     Reason.REFERENCE_MISSING: "ReferenceMissing",
+    Reason.PAUSED: "Paused",
+    Reason.PROTECTED: "Protected",
+    Reason.DISRUPTIVE: "Disruptive",
+    Reason.OVER_BUDGET: "OverBudget",
 }
 SHARED_KINDS = frozenset(
     {
@@ -272,7 +277,7 @@ def _served(
 ) -> Iterator[Write]:
     meta = ingress.metadata
     finalizers: tuple[str, ...] | None = None
-    if needs_finalizer(ingress, served):
+    if needs_finalizer(ingress, served) and not is_paused(ingress):
         finalizers = (*(meta.finalizers or ()), served.finalizer)
     have = meta.annotations or {}
     # One patch when the whole front end is there, not one for each part of it.

@@ -50,7 +50,8 @@ def main(config: Config) -> int:
         signal.signal(number, _leave_the_start)
     stop, clock = threading.Event(), SystemClock()
     bell = Bell(config, clock)
-    connection = Connection(config, bell.change, write=True)
+    write = not config.guards.read_only
+    connection = Connection(config, bell.change, write=write)
     workers = ThreadWorkers(
         Runner(connection.cloud, clock),
         connection.cluster,
@@ -62,7 +63,8 @@ def main(config: Config) -> int:
     # The snapshot first: whatever it shows was made after, or with, the note that is read then.
     snapshot, note = connection.cluster.snapshot(), read_note(connection.api)
     config = decided(config, note, snapshot)
-    remember(config, note, connection.api)
+    if write:
+        remember(config, note, connection.api)
     log.info("running", project=config.project, cluster_uid=connection.namer.cluster_uid)
     journal = _journal(config)
     loop = Loop(config, connection.namer, connection.cluster, workers, clock, journal)

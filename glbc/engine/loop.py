@@ -12,10 +12,10 @@ from typing import Final
 import structlog
 
 from glbc.config import Config
-from glbc.engine.absentees import Absentees, Turn
+from glbc.engine.absentees import Turn
 from glbc.engine.backoff import Backoff
 from glbc.engine.bell import Bell
-from glbc.engine.grace import Grace
+from glbc.engine.guards import Guards
 from glbc.engine.health import Health
 from glbc.engine.inventory import Inventory
 from glbc.engine.jobs import ActionJob, HealthJob, ListJob, Outcome, ReadJob
@@ -24,7 +24,6 @@ from glbc.engine.ports import Clock, Cluster, Journal, Workers
 from glbc.engine.publisher import Publisher
 from glbc.engine.reports import Reports
 from glbc.engine.switches import Switches
-from glbc.engine.unread import Unread
 from glbc.errors import (
     AlreadyExists,
     CloudError,
@@ -46,7 +45,7 @@ from glbc.ownership import known_names, ownership_of
 from glbc.plan import guard
 from glbc.plan.planner import Action, Op, Plan, Reason, Refusal, frontier, plan
 from glbc.status import done_notes, leaving_keys, releases, what_holds, writes
-from glbc.translate.desired import Desired, needs_finalizer, translate
+from glbc.translate.desired import Desired, translate
 from glbc.translate.firewall import projects_of
 
 log = structlog.get_logger()
@@ -98,9 +97,7 @@ class Loop:
         self._curious: set[ResourceKey] = set()  # groups whose members are worth a read
         self._suspected: set[ResourceKey] = set()  # … because one of ours may be in them too
         self._seen_complete = False
-        self._absentees = Absentees(clock, config.resync_sec)
-        self._grace = Grace(clock, config.backend_grace_sec)
-        self._unread = Unread(clock)
+        self._guards = Guards(config, namer, clock)
         self._health = Health(config, clock)
         self._reports = Reports(self._health, clock)
         self._switches = Switches(self._health, clock)
@@ -127,19 +124,9 @@ class Loop:
         if self._learn_taken(full):
             desired = self._desired(snapshot)
             full = plan(desired.graph, actual, desired.keep, self._parked)
-        lacking = {
-            snapshot.ingresses[name].ref
-            for name, served in desired.served.items()
-            if name in snapshot.ingresses and needs_finalizer(snapshot.ingresses[name], served)
-        }
         verdicts = {one.key for one in full.actions} | {one.key for one in full.blocked}
         self.inventory.agreed(one for one in desired.graph if one.key not in verdicts)
-        safe = guard.not_suddenly_empty(full, self._absentees.look(self.turn, snapshot, actual))
-        whole = guard.complete_view(safe, desired.seen(snapshot))
-        seen = guard.pods_first(whole, desired.awaiting)
-        stays = guard.grace(seen, self._grace.look(desired.graph, actual))
-        read = guard.secrets_first(stays, self._unread.look(desired, snapshot))
-        due = guard.finalizers_first(read, lacking)
+        due = self._guards.hold(full, self.turn, snapshot, desired, actual)
         self.turn = Turn(snapshot, desired, actual, due)
         self._health.look(desired, actual)
         started = self._start(due)
@@ -161,8 +148,7 @@ class Loop:
             for kind, at in self._listed_at.items()
             if kind not in self._listing
         )
-        due.extend((*self._absentees.due(), *self.inventory.misfits_due()))
-        due.extend((*self._grace.due(), *self._unread.due(), *self._health.wake_at()))
+        due.extend((*self._guards.due(), *self.inventory.misfits_due(), *self._health.wake_at()))
         due.extend(self._reports.due())
         if self.turn is not None:
             until = self.turn.desired.until
@@ -387,6 +373,8 @@ class Loop:
     # Kubernetes ---------------------------------------------------------------------------------
 
     def _publish(self, turn: Turn) -> bool:
+        if self.config.guards.read_only:
+            return False
         snapshot, desired, actual, due = turn.snapshot, turn.desired, turn.actual, turn.plan
         leaving = releases(
             snapshot,

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET
 
 from glbc.model.compute import PathMatcher
+from glbc.model.finding import ObjectRef
 from glbc.model.keys import Kind, refs_in
 from glbc.model.kinds import ROWS
 from glbc.plan.diff import Change, applied
@@ -23,6 +24,7 @@ class Why(msgspec.Struct, frozen=True):
     reason: Reason
     by: str  # the condition in the way
     hint: str
+    users: tuple[ObjectRef, ...] = ()  # whom it concerns; (): those that want the resource
 
 
 Judge = Callable[[Action], Why | None]
@@ -74,7 +76,7 @@ def _held(action: Action, why: Why) -> Blocked:
         by=why.by,
         hint=why.hint,
         changes=action.changes,
-        wanted_by=action.wanted_by,
+        wanted_by=why.users or action.wanted_by,
     )
 
 

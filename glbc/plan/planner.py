@@ -73,6 +73,10 @@ class Reason(StrEnum):
     FINALIZER_MISSING = "FinalizerMissing"
     SECRET_AWAITED = "SecretAwaited"  # noqa: S105 (a reason code)
     READ_ONLY = "ReadOnly"
+    PAUSED = "Paused"
+    PROTECTED = "Protected"
+    DISRUPTIVE = "Disruptive"
+    OVER_BUDGET = "OverBudget"
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):

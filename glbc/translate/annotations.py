@@ -18,6 +18,10 @@ BACKEND_CONFIG: Final = "cloud.google.com/backend-config"
 BETA_BACKEND_CONFIG: Final = "beta.cloud.google.com/backend-config"
 SUPPRESS_XPN: Final = "networking.gke.io/suppress-firewall-xpn-error"
 REQUIRE_SECURITY_POLICY: Final = "glbc.gcp.kubernetes.io/require-security-policy"
+PROTECT: Final = "glbc.gcp.kubernetes.io/protect"
+PAUSE: Final = "glbc.gcp.kubernetes.io/pause"
+ACKNOWLEDGE: Final = "glbc.gcp.kubernetes.io/acknowledge"
+ORPHAN: Final = "glbc.gcp.kubernetes.io/orphan"
 PRE_SHARED_CERT: Final = "ingress.gcp.kubernetes.io/pre-shared-cert"
 MANAGED_CERTIFICATES: Final = "networking.gke.io/managed-certificates"
 FRONTEND_CONFIG: Final = "networking.gke.io/v1beta1.FrontendConfig"
@@ -125,6 +129,47 @@ ROWS: Final = (
         form="boolean",
         default="`false`",
         meaning="`true`: no event `XPN` with the command that a shared VPC's security admin has to run.",
+        bad="counts as missing",
+    ),
+    Row(
+        key=PROTECT,
+        on="Ingress",
+        by="people",
+        form="boolean",
+        default="`false`",
+        meaning="`true`: nothing of its load balancer is taken away without an acknowledgement: no "
+        "route, no setting, no part of it, not even when the Ingress is deleted (`Protected`).",
+        bad="counts as missing",
+    ),
+    Row(
+        key=PAUSE,
+        on="Ingress",
+        by="people",
+        form="boolean",
+        default="`false`",
+        meaning="`true`: glbc goes on to plan, and does nothing about what only this Ingress wants "
+        "or uses (`Paused`); a deleted Ingress stays until it is taken out.",
+        bad="counts as missing",
+    ),
+    Row(
+        key=ACKNOWLEDGE,
+        on="Ingress",
+        by="people",
+        form="codes, separated by commas",
+        default="nothing is agreed to",
+        meaning="Agrees to the losses whose codes the Events `Protected`, `Disruptive` and "
+        "`OverBudget` tell. A code means one loss of one Ingress; an old one agrees to nothing new.",
+        bad="an unknown code agrees to nothing",
+    ),
+    Row(
+        key=ORPHAN,
+        on="Ingress",
+        by="people",
+        form="boolean",
+        default="`false`",
+        meaning="`true`: when the Ingress is deleted its load balancer stays and serves on as it is "
+        "(`Orphaned`). `glbc gc --ingress NAMESPACE/NAME` deletes it later; an Ingress of the same "
+        "name takes it over.",
         bad="counts as missing",
     ),
     Row(key=URL_MAP, on="Ingress", by="glbc", form=NAME, meaning="The URL map."),

@@ -278,7 +278,7 @@ class House:
             settings["network"] = f"projects/{HOST}/global/networks/default"
         self.kube = kube or KubeWorld(clock=self.clock)
         self.seed = seed
-        self.config = Config(project=PROJECT, **settings)
+        self.config = msgspec.convert({"project": PROJECT, **settings}, Config)
         self.journal: Journal | None = None
         if gce is None:
             default = {"node-1": "us-central1-a", "node-2": "us-central1-b"}

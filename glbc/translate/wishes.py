@@ -1,0 +1,58 @@
+"""Annotations of Ingresses to what guards ask: who is protected, who is paused, what is agreed to."""
+
+from glbc.config import Config
+from glbc.model.finding import ObjectRef
+from glbc.model.keys import ResourceKey
+from glbc.model.views import Ingress, Snapshot
+from glbc.model.wishes import Wishes
+from glbc.naming import Namer, scheme_of
+from glbc.translate import annotations
+from glbc.translate.desired import Desired
+from glbc.translate.lower import FrontEndKeys
+
+
+def wishes_of(snapshot: Snapshot, desired: Desired, namer: Namer, config: Config) -> Wishes:
+    """Return what is said of the Ingresses that are served, and of those that leave."""
+    front: dict[ResourceKey, ObjectRef] = {}
+    ours: list[Ingress] = []
+    for name, served in desired.served.items():
+        if (ingress := snapshot.ingresses.get(name)) is not None:
+            ours.append(ingress)
+            front.update(dict.fromkeys(served.keys.all(), ingress.ref))
+    for name in desired.leaving:
+        ingress = snapshot.ingresses[name]
+        ours.append(ingress)
+        for key in leaving_front(ingress, namer, config):
+            front.setdefault(key, ingress.ref)
+    return Wishes(
+        front=front,
+        protected=frozenset(one.ref for one in ours if _says(one, annotations.PROTECT)),
+        paused=frozenset(one.ref for one in ours if is_paused(one)),
+        deleted=frozenset(one.ref for one in ours if one.metadata.deletion_timestamp is not None),
+        published=frozenset(one.ref for one in ours if one.address),
+        uids={one.ref: one.metadata.uid for one in ours},
+        agreed={one.ref: codes for one in ours if (codes := _codes(one))},
+    )
+
+
+def leaving_front(ingress: Ingress, namer: Namer, config: Config) -> tuple[ResourceKey, ...]:
+    """Return every part of a front end that may exist under the names of an Ingress that leaves."""
+    scheme = scheme_of(ingress.metadata.finalizers or ())
+    if scheme is None:
+        return ()
+    names = namer.frontend(scheme, ingress.metadata.namespace, ingress.metadata.name)
+    return FrontEndKeys.of(names, config).all()
+
+
+def is_paused(ingress: Ingress) -> bool:
+    """Tell whether nothing is to be done about the Ingress."""
+    return _says(ingress, annotations.PAUSE)
+
+
+def _says(ingress: Ingress, key: str) -> bool:
+    return annotations.flag(ingress.metadata, key, default=False)
+
+
+def _codes(ingress: Ingress) -> frozenset[str]:
+    words = annotations.text(ingress.metadata, annotations.ACKNOWLEDGE).split(",")
+    return frozenset(word.strip() for word in words) - {""}
