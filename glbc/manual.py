@@ -179,6 +179,12 @@ FINDINGS: Final = (
         "Create the IngressClass, or name one that exists.",
     ),
     Row(
+        Reason.INTERNAL_ERROR,
+        "Reading the Ingress hit a bug in glbc. Its load balancer serves on as it is, and nothing of it "
+        "is deleted; the other Ingresses are served.",
+        "Report it with the message and the Ingress.",
+    ),
+    Row(
         Reason.INVALID_NAME,
         "The Ingress's name makes resource names that Compute Engine refuses.",
         "Use lower-case letters, digits and `-` only.",

@@ -4,7 +4,9 @@ A function of values: no clock, no I/O, and the order of the inputs does not mat
 point hints change nothing.
 """
 
+import traceback
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
@@ -23,6 +25,8 @@ from glbc.translate.reading import Translated
 from glbc.translate.reasons import AWAITED, Reason
 from glbc.translate.surprises import surprises
 from glbc.translate.tls import FOREVER
+
+AGAIN_SEC: Final = 60.0  # when an Ingress is read again whose reading broke
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +122,7 @@ def translate(
             the same is not read again. The result is the same without it, only later.
         now: seconds since 1970, for what certificates say of their time.
     """
-    before = before or Desired(graph=Graph())
+    before, settings = before or Desired(graph=Graph()), (namer, config)
     findings: list[Finding] = []
     leaving: set[str] = set()
     claims: dict[str, Claim] = {}
@@ -135,30 +139,19 @@ def translate(
             leaving.add(name)
     read: dict[str, Translated] = {}
     served: dict[str, Served] = {}
+    failed: dict[str, lower.FrontEndKeys] = {}  # nothing that they have now is lost
     owners = _owners(claims)
     for name, claim in claims.items():
         if owners.get(claim.names.url_map) != name:
             other = next(owners[one] for one in _asked(claim.names) if one in owners)
             findings.append(_collision(claim, other))
             continue
-        old = before.read.get(name)
-        if (
-            old
-            and old.names == claim.names
-            and old.still_holds(claim.ingress, snapshot, hints, now)
-        ):
-            read[name] = old
-        else:
-            reader = Reader(
-                claim.ingress,
-                claim.names,
-                scheme=claim.scheme,
-                namer=namer,
-                config=config,
-                hints=hints,
-                now=now,
-            )
-            read[name] = reader.read(snapshot)
+        try:
+            read[name] = _read(claim, before.read.get(name), (snapshot, hints, now), settings)
+        except Exception as bug:  # noqa: BLE001  # one that trips it must not take all others down
+            failed[name] = lower.FrontEndKeys.of(claim.names, config)
+            findings.append(_internal_error(claim.ingress.ref, bug))
+            continue
         if not is_valid_name(claim.names.url_map):
             continue  # no finalizer: what can never exist can never be confirmed gone
         known = before.served.get(name)
@@ -170,13 +163,42 @@ def translate(
             keys=keys or lower.FrontEndKeys.of(claim.names, config),
             programmed=read[name].balancer is not None,
         )
-    united = _united(read, (snapshot, hints, now), (namer, config), before)
+    united = _united(read, (snapshot, hints, now), settings, before)
+    if failed:
+        kept = {key for keys in failed.values() for key in keys.all()}
+        kept |= {firewall.key(namer, config)} - set(united.graph.keys())
+        united = msgspec.structs.replace(
+            united, keep=united.keep | kept, until=min(united.until, now + AGAIN_SEC)
+        )
     return msgspec.structs.replace(
         united,
         findings=tuple(sorted({*united.findings, *findings})),
         served=served,
         leaving=frozenset(leaving),
     )
+
+
+def _read(
+    claim: Claim,
+    old: Translated | None,
+    world: tuple[Snapshot, Hints, float],
+    settings: tuple[Namer, Config],
+) -> Translated:
+    """Return what an Ingress comes to: as it was, if all that this rests on is still the same."""
+    (snapshot, hints, now), (namer, config) = world, settings
+    same = old is not None and old.names == claim.names
+    if old and same and old.still_holds(claim.ingress, snapshot, hints, now):
+        return old
+    reader = Reader(
+        claim.ingress,
+        claim.names,
+        scheme=claim.scheme,
+        namer=namer,
+        config=config,
+        hints=hints,
+        now=now,
+    )
+    return reader.read(snapshot)
 
 
 def _names(ingress: Ingress, scheme: Scheme, namer: Namer, known: Served | None) -> FrontendNames:
@@ -215,6 +237,20 @@ def _collision(claim: Claim, owner: str) -> Finding:
         "metadata.name",
         f"ingress {owner} has names of {claim.names.url_map} already, so this one is not served",
         "give it another name; names under the v1 scheme are joined by dashes and cut",
+        Severity.ERROR,
+    )
+
+
+def _internal_error(ingress: ObjectRef, bug: Exception) -> Finding:
+    """Say where the code broke; of the values there, which may be anybody's, nothing."""
+    place = traceback.extract_tb(bug.__traceback__)[-1]
+    where = f"{place.filename.rpartition('/glbc/')[2]}:{place.lineno}"
+    return Finding(
+        ingress,
+        Reason.INTERNAL_ERROR,
+        "",
+        f"{type(bug).__name__} at {where}, a bug in glbc; what serves goes on as it is",
+        "report it with this Ingress",
         Severity.ERROR,
     )
 

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     HEADLESS_SERVICE = "HeadlessService"
     HTTP_NOT_ALLOWED = "HttpNotAllowed"
     INGRESS_CLASS_NOT_FOUND = "IngressClassNotFound"
+    INTERNAL_ERROR = "InternalError"
     INVALID_NAME = "InvalidName"
     LIMIT_EXCEEDED = "LimitExceeded"
     NAME_COLLISION = "NameCollision"

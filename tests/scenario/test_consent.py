@@ -3,7 +3,11 @@
 import re
 from typing import Any
 
+import msgspec
+import pytest
+
 from fakes.build import ingress, service
+from glbc.model.views import Snapshot
 from tests.support.house import House
 
 PREFIX = "glbc.gcp.kubernetes.io/"
@@ -241,3 +245,48 @@ def test_read_only_writes_nothing_anywhere() -> None:
     turn = house.loop.turn
     assert turn is not None
     assert {blocked.reason.value for blocked in turn.plan.blocked} >= {"ReadOnly"}
+
+
+class Broken:
+    """The spec of an Ingress on which reading breaks: no input that is known does so."""
+
+    ingress_class_name = None
+    tls = ()
+
+    @property
+    def rules(self) -> Any:
+        raise KeyError("hush")
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["running", "started again"])
+@pytest.mark.parametrize("alone", [False, True], ids=["beside another", "alone"])
+def test_a_bug_in_reading_one_ingress_loses_nothing_and_stops_nobody(
+    alone: bool, restart: bool
+) -> None:
+    house = a_shop()
+    if not alone:
+        house.apply(ingress("shop/other", default="api:80"))
+        house.settle()
+    kept = house.ours()
+    if restart:
+        house.start()
+    seen = house.cluster.snapshot
+
+    def broken() -> Snapshot:
+        found = seen()
+        odd = msgspec.structs.replace(found.ingresses["shop/web"], spec=Broken())
+        return msgspec.structs.replace(found, ingresses={**found.ingresses, "shop/web": odd})
+
+    once = broken()
+    house.cluster.snapshot = lambda: once  # type: ignore[method-assign]  # a bug cannot be had otherwise
+    house.settle(patience=700)
+    assert house.ours() == kept
+    assert house.cloud.writes == [] or not restart
+    (event,) = house.events("InternalError")
+    assert event["message"].startswith("KeyError at ")
+    assert "hush" not in event["message"]
+    house.cluster.snapshot = seen  # type: ignore[method-assign]
+    house.apply(web({"a.example.com": [("/", "web:80")]}))
+    house.settle()
+    maps = [body for body in house.gce.resources("urlMaps") if "shop-web" in body["name"]]
+    assert [rule["hosts"] for rule in maps[0]["hostRules"]] == [["a.example.com"]]
