@@ -290,6 +290,77 @@ def explain(  # noqa: PLR0913 (each option is a parameter)
     return command.main(settings, ingress, sys.stdout, for_programs=output is Output.JSON)
 
 
+@app.command()
+def gc(  # noqa: PLR0913 (each option is a parameter)
+    *,
+    config: ConfigPath = None,
+    project: Project = None,
+    endpoint: Endpoint = None,
+    anonymous: Anonymous = None,
+    kubeconfig: Kubeconfig = None,
+    cluster_uid: ClusterUid = None,
+    ingress_class: IngressClassName = None,
+    default_backend_service: DefaultBackend = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the table.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    adopt: Annotated[
+        bool,
+        typer.Option("--adopt", help="Also what has our name and somebody else's description."),
+    ] = False,
+    ingress: Annotated[
+        str,
+        typer.Option(
+            help="Only what was this Ingress's.", metavar="NAMESPACE/NAME", show_default=False
+        ),
+    ] = "",
+    cluster_is_gone: Annotated[
+        bool,
+        typer.Option("--cluster-is-gone", help="Ask no cluster: nothing of it is needed any more."),
+    ] = False,
+    provider_uid: Annotated[
+        str | None,
+        typer.Option(
+            help="Suffix of its firewall rule's name; else the cluster uid.",
+            metavar="UID",
+            show_default=False,
+        ),
+    ] = None,
+    kube_system_uid: Annotated[
+        str,
+        typer.Option(
+            help="metadata.uid of the gone cluster's namespace kube-system.",
+            metavar="UID",
+            show_default=False,
+        ),
+    ] = "",
+    output: Annotated[Output, typer.Option("--output", "-o", help="Form.")] = Output.TEXT,
+) -> int:
+    """Delete what no Ingress needs any more: exit code 0 nothing left, 2 something left or planned, 1 an error."""
+    settings = _settings(
+        config,
+        project=project,
+        endpoint=endpoint,
+        anonymous=anonymous,
+        kubeconfig=kubeconfig,
+        cluster_uid=cluster_uid,
+        provider_uid=provider_uid,
+        ingress_class=ingress_class,
+        default_backend_service=default_backend_service,
+    )
+    from glbc.commands import gc as command  # noqa: PLC0415 (a verb loads what it needs)
+
+    request = command.Request(
+        dry_run=dry_run,
+        yes=yes,
+        as_json=output is Output.JSON,
+        adopt=adopt,
+        ingress=ingress,
+        cluster_is_gone=cluster_is_gone,
+        kube_system_uid=kube_system_uid,
+    )
+    return command.main(settings, request, sys.stdout, lambda text: typer.confirm(text, err=True))
+
+
 def _settings(path: Path | None, **given: Any) -> Config:
     """Read the configuration; an option is the setting of its name, or the one that `PATHS` tells."""
     overrides = {PATHS.get(name, name): value for name, value in given.items()}

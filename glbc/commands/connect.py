@@ -31,20 +31,10 @@ class Connection:
             ConfigError: no project is set.
             GlbcError: the cluster or the cloud does not answer, or refuses.
         """
-        if not config.project:
-            raise ConfigError("configuration", "project", "is not set", "give --project")
+        check_project(config)
         self.api: Api = connect(config.kube.kubeconfig, config.kube.context)
         read_note(self.api)  # does the API server answer, and let us read?
-        self.cloud = GoogleCloud(
-            project=config.project,
-            endpoint=config.cloud.endpoint,
-            anonymous=config.cloud.anonymous,
-            workers=config.cloud.workers,
-            call_timeout_sec=config.cloud.call_timeout_sec,
-            operation_timeout_sec=config.cloud.operation_timeout_sec,
-            projects=projects_of(config),
-        )
-        self._check_cloud(config)
+        self.cloud = open_cloud(config)
         identity = read_identity(
             self.api,
             cluster_uid=config.cluster_uid,
@@ -75,19 +65,40 @@ class Connection:
         self.api.close()
         self.cloud.close()
 
-    def _check_cloud(self, config: Config) -> None:
-        try:
-            self.cloud.list(Kind.BACKEND_SERVICE)
-        except NotFound as error:
-            raise GlbcError(
-                f"project {config.project}: does not exist at {config.cloud.endpoint}: "
-                "check --project"
-            ) from error
-        except CloudError as error:
-            raise GlbcError(
-                f"{config.cloud.endpoint}: {_why(error)}: check the endpoint, the project and the "
-                "credentials"
-            ) from error
+
+def check_project(config: Config) -> None:
+    """Raise ConfigError unless it is said where load balancers are."""
+    if not config.project:
+        raise ConfigError("configuration", "project", "is not set", "give --project")
+
+
+def open_cloud(config: Config) -> GoogleCloud:
+    """Return the cloud, once it has answered.
+
+    Raises:
+        GlbcError: it does not answer, or refuses.
+    """
+    cloud = GoogleCloud(
+        project=config.project,
+        endpoint=config.cloud.endpoint,
+        anonymous=config.cloud.anonymous,
+        workers=config.cloud.workers,
+        call_timeout_sec=config.cloud.call_timeout_sec,
+        operation_timeout_sec=config.cloud.operation_timeout_sec,
+        projects=projects_of(config),
+    )
+    try:
+        cloud.list(Kind.BACKEND_SERVICE)
+    except NotFound as error:
+        raise GlbcError(
+            f"project {config.project}: does not exist at {config.cloud.endpoint}: check --project"
+        ) from error
+    except CloudError as error:
+        raise GlbcError(
+            f"{config.cloud.endpoint}: {_why(error)}: check the endpoint, the project and the "
+            "credentials"
+        ) from error
+    return cloud
 
 
 def _why(error: CloudError) -> str:

@@ -51,18 +51,18 @@ def look(config: Config) -> Look:
             projects_of(config),
             lambda key, spec: ownership_of(key, spec, connection.namer, known),
         )
-        _survey(inventory, Runner(connection.cloud, SystemClock()))
+        survey(inventory, Runner(connection.cloud, SystemClock()))
         hints, now = inventory.hints(()), SystemClock().time()
         desired = translate(snapshot, hints, connection.namer, config, now=now)
         if named := desired.credentials():
-            snapshot = _with_credentials(connection, named)
+            snapshot = with_credentials(connection, named)
             desired = translate(snapshot, hints, connection.namer, config, now=now)
         return Look(snapshot, desired, inventory.graph())
     finally:
         connection.close()
 
 
-def _with_credentials(connection: Connection, names: frozenset[str]) -> Snapshot:
+def with_credentials(connection: Connection, names: frozenset[str]) -> Snapshot:
     """Return the newest snapshot once it has the Secrets, or when they have taken too long."""
     connection.cluster.want_credentials(names)
     deadline = time.monotonic() + SECRETS_SEC
@@ -73,8 +73,8 @@ def _with_credentials(connection: Connection, names: frozenset[str]) -> Snapshot
         time.sleep(LOOK_SEC)
 
 
-def _survey(inventory: Inventory, runner: Runner) -> None:
-    """List every kind once, then read the members of our groups."""
+def survey(inventory: Inventory, runner: Runner) -> None:
+    """List every kind once, then read the members of our groups. Raises CloudError."""
     for kind in (*MANAGED, *POLICIES, Kind.INSTANCE):
         outcome = runner.run(ListJob(kind))
         if outcome.error is not None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 KEY: Final = "glbc.gcp.kubernetes.io/set"
 FEATURES: Final = "x-features"  # upstream's own list of what a backend service needs
 INGRESS: Final = "kubernetes.io/ingress-name"  # upstream writes front ends' with blanks
+SERVICE: Final = "kubernetes.io/service-name"
 ESCAPES: Final = (("&", "\\u0026"), ("<", "\\u003c"), (">", "\\u003e"))  # as Go's json.Marshal
 
 
@@ -22,6 +23,15 @@ def recorded(description: object) -> frozenset[str]:
     _, known = _parts(description)
     paths = known.get(KEY, ())
     return frozenset(path for path in paths if isinstance(path, str))
+
+
+def users_in(description: str) -> str:
+    """Return what a description says that its resource is for: an Ingress, a Service, or ""."""
+    _, known = _parts(description)
+    for kind, key in (("ingress", INGRESS), ("service", SERVICE)):
+        if isinstance(known.get(key), str):
+            return f"{kind} {known[key]}"
+    return ""
 
 
 def with_record(description: str, paths: Iterable[str]) -> str:

@@ -265,6 +265,7 @@ class House:
         gce: GceWorld | None = None,
         kube: KubeWorld | None = None,
         shared_vpc: bool = False,
+        namer: Namer | None = None,
         **settings: Any,
     ) -> None:
         """Make the worlds (`nodes`: name → zone) unless they are given, and start the controller.
@@ -278,6 +279,7 @@ class House:
             settings["network"] = f"projects/{HOST}/global/networks/default"
         self.kube = kube or KubeWorld(clock=self.clock)
         self.seed = seed
+        self.namer = namer or NAMER
         self.config = msgspec.convert({"project": PROJECT, **settings}, Config)
         self.journal: Journal | None = None
         if gce is None:
@@ -297,7 +299,9 @@ class House:
         self.cloud = InProcessCloud(self.gce)
         self.cluster = InProcessCluster(self.kube)
         self.workers = InlineWorkers(Runner(self.cloud, self.clock), self.cluster, self.seed)
-        self.loop = Loop(self.config, NAMER, self.cluster, self.workers, self.clock, self.journal)
+        self.loop = Loop(
+            self.config, self.namer, self.cluster, self.workers, self.clock, self.journal
+        )
 
     def apply(self, *objects: dict[str, Any]) -> None:
         for obj in objects:
@@ -319,6 +323,15 @@ class House:
 
     def ingress(self, name: str) -> dict[str, Any] | None:
         return self.kube.get("Ingress", name)
+
+    def forget_finalizers(self, name: str) -> None:
+        """Take every finalizer off an Ingress, as people do by force."""
+        namespace, _, own = name.partition("/")
+        path = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses/{own}"
+        merge = {"content-type": "application/merge-patch+json"}
+        body = {"metadata": {"finalizers": None}}
+        answer = self.kube.handle(KubeRequest("PATCH", path, {}, merge, body))
+        assert answer.status == 200, answer.body
 
     def address(self, name: str) -> str:
         ingress = self.ingress(name) or {}
