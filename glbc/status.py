@@ -16,6 +16,7 @@ from glbc.model.compute import ForwardingRule, TargetHttpsProxy
 from glbc.model.finding import Finding, ObjectRef, Severity
 from glbc.model.graph import Graph, Observed, Ownership
 from glbc.model.keys import Kind, ResourceKey
+from glbc.model.kinds import ROWS
 from glbc.model.views import Ingress, Node, Service, Snapshot
 from glbc.naming import FINALIZER_V1, FINALIZER_V2, Namer, is_valid_name, scheme_of
 from glbc.plan.planner import Action, Blocked, Op, Plan, Reason
@@ -380,6 +381,8 @@ def _is_gone(
 def _held_by_others(key: ResourceKey, actual: Graph[Observed]) -> bool:
     """Tell whether somebody else's resource uses `key`, directly or through others."""
     todo: list[ResourceKey] = [key]
+    for kind in ROWS[Kind(key.kind)].outlives:
+        todo.extend(one.key for one in actual.of_kind(kind) if one.ownership is Ownership.OWNED)
     seen: set[ResourceKey] = set()
     while todo:
         for user in _users(todo.pop(), actual, seen):

@@ -105,14 +105,12 @@ class Living:
         kind, _, name = whose.partition(" ")
         snapshot = self._snapshot()
         if kind == "service":
-            there = "is not asked for by any Ingress" if name in snapshot.services else "is gone"
-            return f"the Service {there}"
+            return "no Ingress asks for it" if name in snapshot.services else "gone"
         ingress = snapshot.ingresses.get(name)
         if ingress is None:
-            return "the Ingress is gone" if whose else "no Ingress needs it"
-        if ingress.metadata.deletion_timestamp is not None:
-            return "the Ingress is being deleted"
-        return "the Ingress does not need it"
+            return "gone" if whose else "no Ingress needs it"
+        deleted = ingress.metadata.deletion_timestamp is not None
+        return "being deleted" if deleted else "does not need it"
 
     def close(self) -> None:
         """End all connections."""

@@ -130,10 +130,8 @@ class TestLivingCluster:
         assert done.code == 2
         assert house.ours() == before
         assert "Nothing needs 5 resources:" in done.text
-        assert "ingress shop/old; the Ingress is gone; billed by the hour" in done.text
-        assert (
-            "service shop/old-svc; the Service is not asked for by any Ingress; free" in done.text
-        )
+        assert "ingress shop/old: gone; billed by the hour" in done.text
+        assert "service shop/old-svc: no Ingress asks for it; free" in done.text
 
     def test_what_is_left_of_one_ingress_goes_and_the_others_stay(self, collect: Gc) -> None:
         house = built("web")
