@@ -83,6 +83,17 @@ class Clock(Protocol):
         ...
 
 
+class Fence(Protocol):
+    """Whether this process may write: a deadline on its own clock that falls before another may lead."""
+
+    def term(self) -> int:
+        """Return the number of the term in which it leads now, 0 when it does not.
+
+        A term is unbroken: what was planned in one is not carried out in another.
+        """
+        ...
+
+
 class Workers(Protocol):
     """Runs jobs elsewhere; `drain` returns the outcomes that have come since."""
 
