@@ -112,6 +112,7 @@ def _collect(
     if not request.yes and not ask(f"Delete {_counted(len(free))}?"):
         out.write("Nothing was deleted.\n")
         return SOMETHING_LEFT
+    wants.take()
     survey(inventory, wants.runner)  # whoever was asked may have taken a while
     progress = Progress(out, len(free), quiet=request.as_json)
     sweep(planned, inventory, wants.runner, config.cloud.workers, progress.tell)

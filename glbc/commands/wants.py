@@ -1,7 +1,8 @@
 """Who may want something of the cloud: a cluster that is there, or nobody any more."""
 
+import random
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from glbc.commands.connect import Connection, check_project, open_cloud
 from glbc.commands.firststart import decided
@@ -10,6 +11,8 @@ from glbc.config import Config
 from glbc.engine.clock import SystemClock
 from glbc.engine.executor import Runner
 from glbc.engine.inventory import Inventory
+from glbc.errors import GlbcError
+from glbc.kube.lease import Candidacy, Elector, new_identity
 from glbc.kube.note import read_note
 from glbc.model.graph import Graph
 from glbc.model.keys import ResourceKey
@@ -20,6 +23,8 @@ from glbc.plan import consent, guard
 from glbc.plan.planner import Plan, Refusal, plan
 from glbc.translate.desired import Desired, translate
 from glbc.translate.wishes import wishes_of
+
+TAKE_SEC: Final = 5.0  # how long taking or leaving the Lease may take, beside its duration
 
 Refusals = Mapping[ResourceKey, Refusal]
 
@@ -46,6 +51,10 @@ class Wants(Protocol):
         """Say why nothing needs what was this object's."""
         ...
 
+    def take(self) -> None:
+        """Make sure that nobody else writes from now on. Raises GlbcError when that cannot be had."""
+        ...
+
     def close(self) -> None:
         """End all connections."""
         ...
@@ -60,6 +69,7 @@ class Living:
         self._connection.watch()
         snapshot = self._connection.cluster.snapshot()
         self._before: Desired | None = None
+        self._candidacy: Candidacy | None = None
         self._config = decided(config, read_note(self._connection.api), snapshot)
         self.namer = self._connection.namer
         self.runner = Runner(self._connection.cloud, SystemClock())
@@ -112,8 +122,26 @@ class Living:
         deleted = ingress.metadata.deletion_timestamp is not None
         return "being deleted" if deleted else "does not need it"
 
+    def take(self) -> None:
+        """Take the Lease, as a controller does. Raises GlbcError while somebody else holds it."""
+        settings = self._config.lease
+        if not settings.enabled:
+            return
+        elector = Elector(
+            self._connection.api, SystemClock(), settings, new_identity(), random.random
+        )
+        self._candidacy = Candidacy(elector)
+        self._candidacy.start()
+        if not self._candidacy.acquire(settings.duration_sec + TAKE_SEC):
+            raise GlbcError(
+                f"gc: {self._candidacy.holder()}: it collects by itself what nothing needs; stop it "
+                "first, or give --dry-run to look"
+            )
+
     def close(self) -> None:
-        """End all connections."""
+        """Let the Lease go and end all connections."""
+        if self._candidacy is not None:
+            self._candidacy.release(TAKE_SEC)
         self._connection.close()
 
 
@@ -142,6 +170,9 @@ class Gone:
     def reason_of(self, whose: str) -> str:  # noqa: ARG002 (whoever it was)
         """Say why nothing needs it."""
         return "the cluster is gone"
+
+    def take(self) -> None:
+        """Do nothing: a cluster that is gone has no controller."""
 
     def close(self) -> None:
         """End all connections."""

@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,7 @@ def collect(tmp_path: Path) -> Iterator[Callable[..., Done]]:
                     "project": PROJECT,
                     "cluster_uid": words.pop("cluster_uid", CLUSTER_UID),
                     "https_redirect": "tls",
+                    "lease": {"duration_sec": 1, "renew_deadline_sec": 0.6, "retry_sec": 0.2},
                     "cloud": {"endpoint": gce, "anonymous": True},
                     "kube": {"kubeconfig": kubeconfig(tmp_path, kube)},
                 },
@@ -189,6 +191,33 @@ class TestLivingCluster:
         assert done.json["deleted"] == 0
         (words,) = done.json["failed"].values()
         assert "no permission" in words
+
+    def test_a_controller_that_leads_is_not_disturbed(self, collect: Gc) -> None:
+        house = built("web", "old")
+        forget(house, "shop/old")
+        before = house.ours()
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        spec = {"holderIdentity": "other", "leaseDurationSeconds": 3600, "renewTime": now}
+        meta = {"namespace": "kube-system", "name": "glbc"}
+        house.kube.apply(
+            {
+                "apiVersion": "coordination.k8s.io/v1",
+                "kind": "Lease",
+                "metadata": meta,
+                "spec": spec,
+            }
+        )
+        with pytest.raises(GlbcError, match=r"held by other.*stop it first"):
+            collect(house, yes=True)
+        assert house.ours() == before
+
+    def test_the_lease_is_free_again_afterwards(self, collect: Gc) -> None:
+        house = built("web", "old")
+        forget(house, "shop/old")
+        collect(house, yes=True)
+        lease = house.kube.get("Lease", "kube-system/glbc")
+        assert lease is not None
+        assert not lease["spec"]["holderIdentity"]
 
     def test_one_of_an_ingress_that_exists_is_refused(self, collect: Gc) -> None:
         with pytest.raises(GlbcError, match="--ingress shop/web: exists"):
