@@ -481,6 +481,12 @@ TOLD: Final = (
         "For half a minute no instance of a backend has answered its health check.",
         "See that the pods answer 200 to it, and that the firewall lets the probes in.",
     ),
+    Row(
+        "Orphaned",
+        "The Ingress was deleted with the annotation `glbc.gcp.kubernetes.io/orphan`: its load balancer "
+        "serves on as it is, and nodes that come when no Ingress is left do not join it.",
+        "`glbc gc --ingress NAMESPACE/NAME` deletes it; an Ingress of the same name takes it over.",
+    ),
     Row("BackendHealthy", "A backend that was told to fail answers again.", ""),
 )
 

@@ -18,8 +18,10 @@ from glbc.plan.render import change_lines
 ACKNOWLEDGE: Final = "glbc.gcp.kubernetes.io/acknowledge"
 GOES: Final = "delete"  # what an Ingress loses whose load balancer goes, whatever part is next
 FEW: Final = 2  # rules: of so few any share may go
-EVERYDAY: Final = frozenset({"backends", "instances", "named_ports", "ssl_certificates"})
-"""Lists that follow nodes and certificates: a protection is not about what leaves them."""
+EVERYDAY: Final = frozenset(
+    {"backends", "description", "instances", "named_ports", "ssl_certificates"}
+)
+"""Lists that follow nodes and certificates, and our own words: a protection is not about these."""
 PASSING: Final = frozenset({Kind.INSTANCE_GROUP, Kind.SSL_CERTIFICATE})
 """Kinds that come and go with nodes and certificates."""
 
