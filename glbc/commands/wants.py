@@ -4,6 +4,8 @@ import random
 from collections.abc import Mapping
 from typing import Final, Protocol
 
+import msgspec
+
 from glbc.commands.connect import Connection, check_project, open_cloud
 from glbc.commands.firststart import decided
 from glbc.commands.look import with_credentials
@@ -20,6 +22,7 @@ from glbc.model.views import Snapshot
 from glbc.naming import Namer
 from glbc.ownership import known_names
 from glbc.plan import consent, guard
+from glbc.plan.orphans import left_behind
 from glbc.plan.planner import Plan, Refusal, plan
 from glbc.translate.desired import Desired, translate
 from glbc.translate.wishes import wishes_of
@@ -63,8 +66,15 @@ class Wants(Protocol):
 class Living:
     """A cluster that is there, read anew for every plan."""
 
-    def __init__(self, config: Config) -> None:
-        """Connect and wait for the first complete view. Raises GlbcError."""
+    def __init__(self, config: Config, given_up: str = "") -> None:
+        """Connect and wait for the first complete view. Raises GlbcError.
+
+        Args:
+            config: the settings.
+            given_up: an Ingress (`namespace/name`) whose load balancer may go though it was left
+                behind on purpose.
+        """
+        self._given_up = given_up
         self._connection = Connection(config, lambda: None, write=False)
         self._connection.watch()
         snapshot = self._connection.cluster.snapshot()
@@ -100,9 +110,11 @@ class Living:
         return consent.paused(consent.protected(full, wishes, actual), wishes, actual)
 
     def _desired(self, snapshot: Snapshot, inventory: Inventory) -> Desired:
+        hints = inventory.hints(())
+        left = {name: keys for name, keys in hints.left_behind.items() if name != self._given_up}
         self._before = translate(
             snapshot,
-            inventory.hints(()),
+            msgspec.structs.replace(hints, left_behind=left),
             self.namer,
             self._config,
             self._before,
@@ -148,8 +160,9 @@ class Living:
 class Gone:
     """A cluster that is no more: nothing is wanted."""
 
-    def __init__(self, config: Config, kube_system_uid: str) -> None:
+    def __init__(self, config: Config, kube_system_uid: str, given_up: str = "") -> None:
         """Connect to the cloud. Raises GlbcError."""
+        self._given_up = given_up
         check_project(config)
         self._cloud = open_cloud(config)
         self.namer = Namer(config.cluster_uid, kube_system_uid, config.provider_uid)
@@ -165,7 +178,9 @@ class Gone:
 
     def planned(self, inventory: Inventory, refused: Refusals) -> Plan:
         """Return the plan by which everything goes."""
-        return plan(Graph(), inventory.graph(), (), refused)
+        actual = inventory.graph()
+        left = (keys for name, keys in left_behind(actual).items() if name != self._given_up)
+        return plan(Graph(), actual, frozenset().union(*left), refused)
 
     def reason_of(self, whose: str) -> str:  # noqa: ARG002 (whoever it was)
         """Say why nothing needs it."""

@@ -234,6 +234,32 @@ class TestLivingCluster:
         assert len(house.names("backendServices")) == 3
 
 
+class TestLeftBehind:
+    def orphan(self) -> House:
+        house = built("web", "old")
+        note = {"glbc.gcp.kubernetes.io/orphan": "true"}
+        made = house.ingress("shop/old")
+        assert made is not None
+        made["metadata"]["annotations"] = note
+        house.apply(made)
+        house.kube.delete("Ingress", "shop/old")
+        house.settle()
+        assert house.ingress("shop/old") is None
+        return house
+
+    @pytest.mark.parametrize("how", [{"yes": True}, GONE], ids=["living", "gone"])
+    def test_it_is_named_and_kept_until_it_is_asked_for(
+        self, collect: Gc, how: dict[str, Any]
+    ) -> None:
+        house = self.orphan()
+        done = collect(house, **how)
+        assert "Ingress shop/old left its load balancer behind on purpose" in done.text
+        assert [name for name in house.names("urlMaps") if "-shop-old-" in name]
+        assert len(house.names("firewalls")) == 1
+        done = collect(house, **how, ingress="shop/old")
+        assert [name for name in house.names("urlMaps") if "-shop-old-" in name] == []
+
+
 class TestGoneCluster:
     def test_everything_goes_in_the_order_of_its_references(self, collect: Gc) -> None:
         house = built("web", "old", tls=True)
