@@ -24,6 +24,7 @@ PATHS: Final = {
     # option -> setting, where the names differ
     "endpoint": "cloud.endpoint",
     "anonymous": "cloud.anonymous",
+    "http_address": "http.address",
     "kubeconfig": "kube.kubeconfig",
     "read_only": "guards.read_only",
 }
@@ -194,6 +195,14 @@ DefaultBackend = Annotated[
         show_default=False,
     ),
 ]
+HttpAddress = Annotated[
+    str | None,
+    typer.Option(
+        help='Where the live picture is served; "" for nowhere. [default: 127.0.0.1:8081]',
+        metavar="IP:PORT",
+        show_default=False,
+    ),
+]
 
 
 @app.command()
@@ -210,6 +219,7 @@ def run(  # noqa: PLR0913 (each option is a parameter)
     read_only: Annotated[
         bool | None, typer.Option("--read-only", help="Plan, and write nothing anywhere.")
     ] = None,
+    http_address: HttpAddress = None,
 ) -> int:
     """Run the controller until it is told to stop."""
     settings = _settings(
@@ -222,6 +232,7 @@ def run(  # noqa: PLR0913 (each option is a parameter)
         ingress_class=ingress_class,
         default_backend_service=default_backend_service,
         read_only=read_only,
+        http_address=http_address,
     )
     from glbc.commands import run as command  # noqa: PLC0415 (a verb loads what it needs)
 

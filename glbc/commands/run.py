@@ -16,6 +16,7 @@ from typing import Final
 
 import structlog
 
+from glbc.commands import live
 from glbc.commands.connect import Connection
 from glbc.commands.firststart import decided, remember
 from glbc.config import Config, ConfigError
@@ -63,11 +64,12 @@ def main(config: Config) -> int:
     # The snapshot first: whatever it shows was made after, or with, the note that is read then.
     snapshot, note = connection.cluster.snapshot(), read_note(connection.api)
     config = decided(config, note, snapshot)
+    journal = _journal(config)
+    loop = Loop(config, connection.namer, connection.cluster, workers, clock, journal)
+    stop_page = live.started(loop.window, connection.namer, config, clock)
     if write:
         remember(config, note, connection.api)
     log.info("running", project=config.project, cluster_uid=connection.namer.cluster_uid)
-    journal = _journal(config)
-    loop = Loop(config, connection.namer, connection.cluster, workers, clock, journal)
     told: queue.SimpleQueue[Told] = queue.SimpleQueue()  # its put may interrupt itself
 
     def run_loop() -> None:
@@ -86,6 +88,7 @@ def main(config: Config) -> int:
     if isinstance(end, signal.Signals):
         log.info("stopping", signal=end.name)
     stop.set()
+    stop_page()
     bell.ring()
     thread.join(STOP_SEC)
     all_ended = workers.stop(STOP_SEC)
