@@ -28,18 +28,19 @@ WAITING: Final = conditions.PASSING | {Reason.NEEDS_BLOCKED, Reason.JUST_LEFT}
 OF_OP: Final = {Op.CREATE: State.CREATE, Op.UPDATE: State.UPDATE, Op.DELETE: State.DELETE}
 TROUBLE: Final = frozenset({State.PARKED, State.BLOCKED})
 AT_REST: Final = frozenset({State.RIGHT, State.FOREIGN})
-COLUMNS: Final[Mapping[str, int]] = {
-    # kind -> its place in the order of the traffic
-    Kind.FORWARDING_RULE: 0,
-    Kind.TARGET_HTTP_PROXY: 1,
-    Kind.TARGET_HTTPS_PROXY: 1,
-    Kind.ADDRESS: 1,
-    Kind.URL_MAP: 2,
-    Kind.SSL_CERTIFICATE: 2,
-    Kind.BACKEND_SERVICE: 3,
-    Kind.HEALTH_CHECK: 4,
-    Kind.INSTANCE_GROUP: 4,
-}
+TRAFFIC: Final = (
+    # the kinds of a chain, in the order in which a request passes them
+    Kind.FORWARDING_RULE,
+    Kind.TARGET_HTTP_PROXY,
+    Kind.TARGET_HTTPS_PROXY,
+    Kind.ADDRESS,
+    Kind.URL_MAP,
+    Kind.SSL_CERTIFICATE,
+    Kind.BACKEND_SERVICE,
+    Kind.HEALTH_CHECK,
+    Kind.INSTANCE_GROUP,
+)
+PLACE: Final[Mapping[str, int]] = {kind: place for place, kind in enumerate(TRAFFIC)}
 
 
 def picture(scene: Scene | None, namer: Namer, config: Config) -> Picture:
@@ -103,7 +104,7 @@ class _Painter:
         return tuple(_id(key) for key in sorted(self._nodes) if self._nodes[key].state is state)
 
     def _going(self) -> set[ResourceKey]:
-        """Return what goes and no Ingress that is served uses."""
+        """Return what is to be deleted."""
         verdicts = {**self._verdicts, **self._flying}
         return {key for key, verdict in verdicts.items() if verdict.op is Op.DELETE}
 
@@ -147,7 +148,7 @@ class _Painter:
         found: set[ResourceKey] = set()
         while todo:
             key = todo.pop()
-            if key not in found and key.kind in COLUMNS:
+            if key not in found and key.kind in PLACE:
                 found.add(key)
                 todo.extend(self._refs(key))
         return found | self._strangers(found)
@@ -165,7 +166,7 @@ class _Painter:
     def _is_strange(self, key: ResourceKey) -> bool:
         live = self._scene.actual.get(key)
         strange = {Ownership.FOREIGN, Ownership.ADOPTABLE}
-        return live is not None and live.ownership in strange and key.kind in COLUMNS
+        return live is not None and live.ownership in strange and key.kind in PLACE
 
     def _refs(self, key: ResourceKey) -> frozenset[ResourceKey]:
         wish, live = self._scene.desired.graph.get(key), self._scene.actual.get(key)
@@ -200,7 +201,7 @@ class _Painter:
 
     def _put(self, keys: Iterable[ResourceKey]) -> tuple[str, ...]:
         """Draw nodes; return their ids in the order of the traffic."""
-        ordered = sorted(set(keys), key=lambda key: (COLUMNS.get(key.kind, len(COLUMNS)), key))
+        ordered = sorted(set(keys), key=lambda key: (PLACE.get(key.kind, len(PLACE)), key))
         for key in ordered:
             self._node(key)
         return tuple(_id(key) for key in ordered)
@@ -240,7 +241,7 @@ class _Painter:
             text=text,
             hint=hint,
             fact=" · ".join(word for word in said if word),
-            uses=tuple(_id(ref) for ref in sorted(self._refs(key)) if ref.kind in COLUMNS),
+            uses=tuple(_id(ref) for ref in sorted(self._refs(key)) if ref.kind in PLACE),
         )
 
 
