@@ -163,7 +163,7 @@ def test_an_address_that_is_taken_ends_the_start_before_anything_is_written(tmp_
             words = ["--http-address", one.page, *one.glbc_options()]
             done = one.run("glbc", "run", *words)
         assert (done.returncode, done.stdout) == (1, ""), done.stderr
-        *_, line = done.stderr.splitlines()
+        (line,) = (said for said in done.stderr.splitlines() if said.startswith("glbc: "))
         assert line.startswith(f"glbc: http.address: {one.page}: cannot listen there")
         assert one.ours() == {}
         assert not one.ingress("default/shop")["metadata"].get("finalizers")
