@@ -7,6 +7,8 @@ from glbc.errors import CloudError, ClusterError, GlbcError, NotFound
 from glbc.gcp.client import GoogleCloud
 from glbc.kube.client import Api, connect
 from glbc.kube.cluster import KubeCluster, read_identity
+from glbc.kube.identity import PROVIDER_UID, UID
+from glbc.kube.identity_watch import IdentityWatch
 from glbc.kube.note import read_note
 from glbc.model.keys import Kind
 from glbc.model.views import VIEWS
@@ -42,7 +44,12 @@ class Connection:
             write=write,
         )
         self.namer = Namer(identity.cluster_uid, identity.kube_system_uid, identity.firewall_name)
-        self.cluster = KubeCluster(self.api, on_change=lambda _: on_change())
+        given = {UID: config.cluster_uid, PROVIDER_UID: config.provider_uid}
+        from_flags = frozenset(key for key, value in given.items() if value)
+        self.identity = IdentityWatch(self.api, identity, from_flags=from_flags, keep=write)
+        self.cluster = KubeCluster(
+            self.api, on_change=lambda _: on_change(), believe=self.identity.same_cluster
+        )
 
     def watch(self) -> None:
         """Start to watch the cluster and wait for the first complete view.
@@ -61,6 +68,7 @@ class Connection:
 
     def close(self) -> None:
         """Stop the watches and close the connections."""
+        self.identity.stop()
         self.cluster.stop()
         self.api.close()
         self.cloud.close()

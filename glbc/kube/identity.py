@@ -7,7 +7,7 @@ its uid, must be told what to restore. Where the uid is kept and in which order 
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -17,6 +17,7 @@ from glbc.errors import ClusterError
 from glbc.kube.client import MERGE_PATCH, Api, ApiError
 from glbc.model.view import Meta
 from glbc.model.views import Identity, Ingress
+from glbc.naming import Namer, is_valid_name
 
 T = TypeVar("T")
 
@@ -25,7 +26,7 @@ PROVIDER_UID: Final = "provider-uid"
 
 _NAMESPACE: Final = "kube-system"
 _NAME: Final = "ingress-uid"
-_WHERE: Final = f"ConfigMap {_NAMESPACE}/{_NAME}"
+WHERE: Final = f"ConfigMap {_NAMESPACE}/{_NAME}"
 _CONFIG_MAPS: Final = f"/api/v1/namespaces/{_NAMESPACE}/configmaps"
 _INGRESSES: Final = "/apis/networking.k8s.io/v1/ingresses"
 _RULES: Final = (  # annotation that names a rule, and how its v1 name begins
@@ -40,11 +41,14 @@ _CONFLICT: Final = 409
 _ROUNDS: Final = 3  # another replica may write the same ConfigMap at the same time
 
 
-class _ConfigMap(msgspec.Struct):
+class ConfigMap(msgspec.Struct):
+    """Where the identity is kept."""
+
     metadata: Meta
     data: dict[str, str] | None = None
 
     def value(self, key: str) -> str:
+        """Return the value of a key, "" when it has none."""
         return (self.data or {}).get(key, "").strip()
 
 
@@ -75,48 +79,71 @@ def read_identity(
     Raises:
         ClusterError: the API failed, or there is no identity and none may be made up.
     """
-    body = api.request("GET", f"/api/v1/namespaces/{_NAMESPACE}")
-    kube_system_uid = _decoded(body, _Namespace, f"namespace {_NAMESPACE}").metadata.uid
+    kube_system_uid = kube_system(api)
     for _ in range(_ROUNDS):
-        stored = _stored(api)
-        uid = cluster_uid or (stored.value(UID) if stored else "")
+        found = stored(api)
+        uid = cluster_uid or (found.value(UID) if found else "")
         missing: dict[str, str] = {}
-        if not uid:
-            uid = _recovered(api) or _made_up(exists=stored is not None, write=write)
+        if uid:
+            _check(UID, uid, Namer(uid, "").instance_group())
+        else:
+            uid = _recovered(api) or _made_up(exists=found is not None, write=write)
             missing[UID] = uid
-        firewall = provider_uid or (stored.value(PROVIDER_UID) if stored else "")
+        firewall = provider_uid or (found.value(PROVIDER_UID) if found else "")
         if not firewall:
             firewall = uid
             if not cluster_uid:
                 missing[PROVIDER_UID] = uid
-        if not write or not missing or _kept(api, stored, missing):
+        _check(PROVIDER_UID, firewall, Namer(uid, "", firewall).firewall())
+        if not write or not missing or _kept(api, found, missing):
             return Identity(
                 cluster_uid=uid, kube_system_uid=kube_system_uid, firewall_name=firewall
             )
     raise ClusterError(
-        f"{_WHERE}: somebody else keeps changing it: stop the other controller", status=_CONFLICT
+        f"{WHERE}: somebody else keeps changing it: stop the other controller", status=_CONFLICT
     )
 
 
-def _stored(api: Api) -> _ConfigMap | None:
+def _check(key: str, value: str, name: str) -> None:
+    """Refuse a value that no name can end in. Raises ClusterError."""
+    if not is_valid_name(name):
+        raise ClusterError(
+            f'{WHERE}: its key {key} is "{value}": Compute Engine refuses names like {name}:'
+            " restore the right value"
+        )
+
+
+def kube_system(api: Api) -> str:
+    """Return the uid of the namespace kube-system: no two clusters have the same. Raises ClusterError."""
+    body = api.request("GET", f"/api/v1/namespaces/{_NAMESPACE}")
+    return _decoded(body, _Namespace, f"namespace {_NAMESPACE}").metadata.uid
+
+
+def create(api: Api, data: Mapping[str, str]) -> None:
+    """Make the ConfigMap. Raises ApiError, 409 when it is there."""
+    metadata: dict[str, Any] = {"name": _NAME, "namespace": _NAMESPACE}
+    made = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": metadata, "data": dict(data)}
+    api.request("POST", _CONFIG_MAPS, body=made)
+
+
+def stored(api: Api) -> ConfigMap | None:
+    """Return the ConfigMap, None when there is none. Raises ClusterError."""
     try:
         body = api.request("GET", f"{_CONFIG_MAPS}/{_NAME}")
     except ApiError as error:
         if error.status == _NOT_FOUND:
             return None
         raise
-    return _decoded(body, _ConfigMap, _WHERE)
+    return _decoded(body, ConfigMap, WHERE)
 
 
-def _kept(api: Api, stored: _ConfigMap | None, missing: dict[str, str]) -> bool:
+def _kept(api: Api, found: ConfigMap | None, missing: dict[str, str]) -> bool:
     """Store what was missing; False when somebody else wrote first: then theirs counts."""
     try:
-        if stored is None:
-            metadata: dict[str, Any] = {"name": _NAME, "namespace": _NAMESPACE}
-            made = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": metadata, "data": missing}
-            api.request("POST", _CONFIG_MAPS, body=made)
+        if found is None:
+            create(api, missing)
         else:
-            metadata = {"resourceVersion": stored.metadata.resource_version}
+            metadata = {"resourceVersion": found.metadata.resource_version}
             patch = {"metadata": metadata, "data": missing}
             api.request("PATCH", f"{_CONFIG_MAPS}/{_NAME}", body=patch, content_type=MERGE_PATCH)
     except ApiError as error:
@@ -150,12 +177,12 @@ def _recovered(api: Api) -> str:
         return told.pop()
     if told:
         raise ClusterError(
-            f"{_WHERE}: has no uid, and the Ingresses tell several ({', '.join(sorted(told))}):"
+            f"{WHERE}: has no uid, and the Ingresses tell several ({', '.join(sorted(told))}):"
             f" put the right one into its key {UID}, or pass --cluster-uid"
         )
     if silent:
         raise ClusterError(
-            f"{_WHERE}: has no uid, but load balancers exist ({silent[0]}):"
+            f"{WHERE}: has no uid, but load balancers exist ({silent[0]}):"
             f" restore its key {UID}, or pass --cluster-uid"
         )
     return ""
@@ -179,11 +206,11 @@ def _made_up(*, exists: bool, write: bool) -> str:
     """Return a new uid, where that is allowed."""
     if exists:  # it was made by somebody who knew the cluster: an empty uid may be meant
         raise ClusterError(
-            f"{_WHERE}: exists but has no uid: put one into its key {UID}, delete it, or pass --cluster-uid"
+            f"{WHERE}: exists but has no uid: put one into its key {UID}, delete it, or pass --cluster-uid"
         )
     if not write:
         raise ClusterError(
-            f"{_WHERE}: not found, so this cluster has no identity yet:"
+            f"{WHERE}: not found, so this cluster has no identity yet:"
             " start `glbc run` once, or pass --cluster-uid"
         )
     return secrets.token_hex(_UID_BYTES)

@@ -215,3 +215,16 @@ def test_what_may_not_be_read_is_not_taken_for_missing(world, read, resource):
     with nothing_written(world), pytest.raises(ClusterError) as caught:
         read()
     assert caught.value.status == 403
+
+
+@pytest.mark.parametrize(
+    ("data", "key"),
+    [
+        pytest.param({"uid": "UPPER"}, "uid", id="a uid"),
+        pytest.param({"uid": UID, "provider_uid": "a_b"}, "provider-uid", id="a provider-uid"),
+    ],
+)
+def test_a_value_that_no_name_can_end_in_stops_the_start(world, read, data, key):
+    config_map(world, **data)
+    with nothing_written(world), pytest.raises(ClusterError, match=f"its key {key} .* refuses"):
+        read()
