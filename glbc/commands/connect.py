@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from glbc.commands.evidence import Evidence
 from glbc.config import Config, ConfigError
 from glbc.errors import CloudError, ClusterError, GlbcError, NotFound
 from glbc.gcp.client import GoogleCloud
@@ -37,11 +38,13 @@ class Connection:
         self.api: Api = connect(config.kube.kubeconfig, config.kube.context)
         read_note(self.api)  # does the API server answer, and let us read?
         self.cloud = open_cloud(config)
+        self._evidence = Evidence(config, self.cloud)
         identity = read_identity(
             self.api,
             cluster_uid=config.cluster_uid,
             provider_uid=config.provider_uid,
             write=write,
+            ask_cloud=self._evidence.told,
         )
         self.namer = Namer(identity.cluster_uid, identity.kube_system_uid, identity.firewall_name)
         given = {UID: config.cluster_uid, PROVIDER_UID: config.provider_uid}
@@ -55,7 +58,7 @@ class Connection:
         """Start to watch the cluster and wait for the first complete view.
 
         Raises:
-            ClusterError: it does not come.
+            GlbcError: it does not come, or another cluster has the same identity.
         """
         self.cluster.start()
         if not self.cluster.wait_synced(SYNC_SEC):
@@ -65,6 +68,7 @@ class Connection:
                 f"{self.api.host}: {missing} could not be listed within {SYNC_SEC:.0f} s: "
                 "check the API server and glbc's permissions"
             )
+        self._evidence.refuse_taken(self.cluster.snapshot(), self.namer)
 
     def close(self) -> None:
         """Stop the watches and close the connections."""

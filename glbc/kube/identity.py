@@ -7,7 +7,7 @@ its uid, must be told what to restore. Where the uid is kept and in which order 
 """
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -16,19 +16,22 @@ import structlog
 from glbc.errors import ClusterError
 from glbc.kube.client import MERGE_PATCH, Api, ApiError
 from glbc.model.view import Meta
-from glbc.model.views import Identity, Ingress
+from glbc.model.views import Identity, Ingress, Node, Snapshot
 from glbc.naming import Namer, is_valid_name
+from glbc.translate.identity import WHERE, Told
 
 T = TypeVar("T")
+Object = TypeVar("Object", Ingress, Node)
+AskCloud = Callable[[Snapshot, str], Told]
 
 UID: Final = "uid"
 PROVIDER_UID: Final = "provider-uid"
 
 _NAMESPACE: Final = "kube-system"
 _NAME: Final = "ingress-uid"
-WHERE: Final = f"ConfigMap {_NAMESPACE}/{_NAME}"
 _CONFIG_MAPS: Final = f"/api/v1/namespaces/{_NAMESPACE}/configmaps"
 _INGRESSES: Final = "/apis/networking.k8s.io/v1/ingresses"
+_NODES: Final = "/api/v1/nodes"
 _RULES: Final = (  # annotation that names a rule, and how its v1 name begins
     ("ingress.kubernetes.io/forwarding-rule", "k8s-fw"),
     ("ingress.kubernetes.io/https-forwarding-rule", "k8s-fws"),
@@ -60,13 +63,18 @@ class _Version(msgspec.Struct):
     next_page: str = msgspec.field(name="continue", default="")
 
 
-class _Ingresses(msgspec.Struct):
+class _Page(msgspec.Struct):
     metadata: _Version
     items: list[msgspec.Raw] | None = None
 
 
 def read_identity(
-    api: Api, cluster_uid: str = "", provider_uid: str = "", *, write: bool = True
+    api: Api,
+    cluster_uid: str = "",
+    provider_uid: str = "",
+    *,
+    write: bool = True,
+    ask_cloud: AskCloud = lambda *_: Told(),
 ) -> Identity:
     """Find out which cluster this is, and keep what was found.
 
@@ -75,6 +83,8 @@ def read_identity(
         cluster_uid: from the command line; wins over the ConfigMap.
         provider_uid: likewise, for the name of the firewall rule.
         write: store what is missing; without it nothing is written, and no uid is made up.
+        ask_cloud: asked with Ingresses, nodes and the kube-system uid what the cloud tells of a
+            uid that is nowhere else.
 
     Raises:
         ClusterError: the API failed, or there is no identity and none may be made up.
@@ -87,7 +97,9 @@ def read_identity(
         if uid:
             _check(UID, uid, Namer(uid, "").instance_group())
         else:
-            uid = _recovered(api) or _made_up(exists=found is not None, write=write)
+            uid = _recovered(api, kube_system_uid, ask_cloud) or _made_up(
+                exists=found is not None, write=write
+            )
             missing[UID] = uid
         firewall = provider_uid or (found.value(PROVIDER_UID) if found else "")
         if not firewall:
@@ -156,49 +168,62 @@ def _kept(api: Api, found: ConfigMap | None, missing: dict[str, str]) -> bool:
     return True
 
 
-def _recovered(api: Api) -> str:
-    """Return the uid that the rules of served Ingresses tell; "" when nothing is served.
+def _recovered(api: Api, kube_system_uid: str, ask_cloud: AskCloud) -> str:
+    """Return the uid that what the cluster has tells; "" when it has no load balancer.
 
     Raises:
-        ClusterError: something is served, but its uid is not told, or more than one is.
+        ClusterError: there are load balancers, but their uid is not told, or more than one is.
     """
-    told: set[str] = set()
-    silent: list[str] = []
-    for ingress in _served(api):
-        meta = ingress.metadata
-        for annotation, prefix in _RULES:
-            rule = (meta.annotations or {}).get(annotation, "")
-            uid = rule.removeprefix(f"{prefix}-{meta.namespace}-{meta.name}--")
-            if uid != rule and uid and len(rule) <= _UNCUT:
-                told.add(uid)
-            elif rule:
-                silent.append(f"{ingress.ref} has {rule}")
-    if len(told) == 1:
-        return told.pop()
-    if told:
+    ingresses = _listed(api, _INGRESSES, Ingress)
+    nodes = _listed(api, _NODES, Node)
+    uids, silent = _annotated(ingresses.values())
+    found = ask_cloud(Snapshot(ingresses=ingresses, nodes=nodes), kube_system_uid)
+    proofs = uids | dict(found.uids)
+    if len(proofs) == 1:
+        ((uid, proof),) = proofs.items()
+        structlog.get_logger().info("identity_recovered", uid=uid, proof=proof)
+        return uid
+    if proofs:
+        several = ", ".join(f"{uid} ({proof})" for uid, proof in sorted(proofs.items()))
         raise ClusterError(
-            f"{WHERE}: has no uid, and the Ingresses tell several ({', '.join(sorted(told))}):"
-            f" put the right one into its key {UID}, or pass --cluster-uid"
+            f"{WHERE}: has no uid, and several are told: {several}: put the right one into its key"
+            f" {UID}, or pass --cluster-uid"
         )
-    if silent:
+    if lost := [*silent, *found.silent]:
         raise ClusterError(
-            f"{WHERE}: has no uid, but load balancers exist ({silent[0]}):"
+            f"{WHERE}: has no uid, but load balancers exist ({lost[0]}):"
             f" restore its key {UID}, or pass --cluster-uid"
         )
     return ""
 
 
-def _served(api: Api) -> Iterator[Ingress]:
-    """Yield the Ingresses that have an address."""
+def _annotated(ingresses: Iterable[Ingress]) -> tuple[dict[str, str], list[str]]:
+    """Return the uids that the rules of served Ingresses tell, and the rules that tell none."""
+    told: dict[str, str] = {}
+    silent: list[str] = []
+    for ingress in ingresses:
+        meta = ingress.metadata
+        for annotation, prefix in _RULES if ingress.status.load_balancer.ingress else ():
+            rule = (meta.annotations or {}).get(annotation, "")
+            uid = rule.removeprefix(f"{prefix}-{meta.namespace}-{meta.name}--")
+            if uid != rule and uid and len(rule) <= _UNCUT:
+                told[uid] = f"{ingress.ref} has {rule}"
+            elif rule:
+                silent.append(f"{ingress.ref} has {rule}")
+    return told, silent
+
+
+def _listed(api: Api, path: str, type_: type[Object]) -> dict[str, Object]:
+    """Return all objects of a kind by `namespace/name`."""
+    found: dict[str, Object] = {}
     query = {"limit": str(_PAGE)}
     while True:
-        page = _decoded(api.request("GET", _INGRESSES, query), _Ingresses, "list of Ingresses")
+        page = _decoded(api.request("GET", path, query), _Page, f"list {path}")
         for raw in page.items or ():
-            ingress = _decoded(raw, Ingress, "Ingress")
-            if ingress.status.load_balancer.ingress:
-                yield ingress
+            one = _decoded(raw, type_, f"an object of {path}")
+            found[f"{one.metadata.namespace}/{one.metadata.name}".removeprefix("/")] = one
         if not page.metadata.next_page:
-            return
+            return found
         query["continue"] = page.metadata.next_page
 
 

@@ -13,8 +13,9 @@ import structlog
 
 from glbc.errors import ClusterError
 from glbc.kube.client import Api, ApiError
-from glbc.kube.identity import PROVIDER_UID, UID, WHERE, ConfigMap, create, kube_system, stored
+from glbc.kube.identity import PROVIDER_UID, UID, ConfigMap, create, kube_system, stored
 from glbc.model.views import Identity
+from glbc.translate.identity import WHERE
 
 LOOK_SEC: Final = 5.0  # as often as ingress-gce looks
 _DENIED: Final = 403
@@ -128,8 +129,8 @@ class IdentityWatch:
             self._raise(
                 f'{WHERE}: its key {key} was "{expected}" and is "{value}": all names end in it, so'
                 " glbc has stopped and written nothing more: put the old value back, or start again"
-                " under the new one and collect what the old one leaves with `glbc gc"
-                f" --cluster-is-gone --cluster-uid {expected}`"
+                " under the new one; `glbc gc --dry-run --cluster-is-gone --cluster-uid"
+                f" {self._identity.cluster_uid}` shows what the old one leaves"
             )
 
     def _write_again(self) -> None:

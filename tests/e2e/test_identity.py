@@ -1,11 +1,14 @@
 """A cluster's identity changes under a running controller: it stops, says why, and writes nothing more."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from fakes.build import ingress, service
-from tests.e2e.world import UID, World, world
+from fakes.kube import World as KubeWorld
+from fakes.kube import running
+from tests.e2e.world import BASE, UID, World, world
 
 OBJECTS = (
     service("default/web", "80->30001"),
@@ -64,3 +67,39 @@ def test_a_deleted_config_map_comes_back_and_nothing_else_happens(tmp_path: Path
         assert told == f"{UID} {UID}"
         assert one.calls(last) == []
         one.assert_sound()
+
+
+def test_deleted_while_nobody_ran_it_is_told_by_the_cloud(tmp_path: Path) -> None:
+    with world(tmp_path, *OBJECTS) as one:
+        one.start_glbc()
+        one.served("default/shop")
+        one.end("glbc")
+        last = one.seq()
+        one.kubectl("delete", *CONFIG_MAP)
+        assert one.run("glbc", "plan", *one.glbc_options()).stdout == "Nothing to do.\n"
+        assert one.run("kubectl", "get", *CONFIG_MAP).returncode == 1
+        one.start_glbc()
+        told = one.kubectl("get", *CONFIG_MAP, "-o", "jsonpath={.data.uid}")
+        assert told == UID
+        assert one.said("identity_recovered") == 1
+        assert one.calls(last) == []
+
+
+def test_a_uid_that_another_cluster_uses_is_refused_by_every_command(tmp_path: Path) -> None:
+    with ExitStack() as stack, world(tmp_path, *OBJECTS) as one:
+        one.start_glbc()
+        one.served("default/shop")
+        one.end("glbc")
+        last = one.seq()
+        other = stack.enter_context(running(KubeWorld(seed=7)))  # its kube-system has another uid
+        one.kubeconfig.write_text(one.kubeconfig.read_text().replace(one.kube, other))
+        one.apply(*BASE, *OBJECTS)
+        for verb in (["run"], ["plan"], ["gc", "--yes"]):
+            done = one.run("glbc", *verb, *one.glbc_options())
+            (line,) = [row for row in done.stderr.splitlines() if row.startswith("glbc: ")]
+            assert done.returncode == 1
+            assert f"another cluster uses the uid {UID}, too: urlMaps/k8s2-um-" in line
+        assert one.calls(last) == []
+        one.config = "shared_identity: true\n"
+        done = one.run("glbc", "plan", *one.glbc_options())
+        assert done.returncode == 2, done.stderr

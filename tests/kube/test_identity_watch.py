@@ -98,7 +98,7 @@ def test_a_deleted_config_map_is_written_again_with_the_same_values(world, watch
     one.look()
     world.delete("ConfigMap", "kube-system/ingress-uid")
     one.start(seen.append, EVERY)
-    eventually(lambda: stored(world))
+    eventually(lambda: any(line["event"] == "identity_written_again" for line in logged))
     assert stored(world) == {"uid": UID, "provider-uid": "fw"}
     lines = [line for line in logged if line["event"] == "identity_written_again"]
     assert [(line["uid"], line["provider_uid"]) for line in lines] == [(UID, "fw")]
