@@ -18,6 +18,10 @@ from glbc.model.views import Identity
 from glbc.translate.identity import WHERE
 
 LOOK_SEC: Final = 5.0  # as often as ingress-gce looks
+_NAMED: Final = {
+    UID: "all names end in it",
+    PROVIDER_UID: "the name of the firewall rule ends in it",
+}
 _DENIED: Final = 403
 _CONFLICT: Final = 409
 
@@ -59,7 +63,11 @@ class IdentityWatch:
             on_change: told once, on whichever thread saw it.
             every: seconds from one look to the next.
         """
-        self._told = on_change
+        with self._lock:
+            self._told, before = on_change, self._changed
+        if before is not None:  # a watch saw it before anybody listened
+            on_change(before)
+            return
         self._thread = threading.Thread(
             target=self._run, args=(every,), name="watch-identity", daemon=True
         )
@@ -127,10 +135,11 @@ class IdentityWatch:
         value = found.value(key) or default
         if value != expected:
             self._raise(
-                f'{WHERE}: its key {key} was "{expected}" and is "{value}": all names end in it, so'
-                " glbc has stopped and written nothing more: put the old value back, or start again"
-                " under the new one; `glbc gc --dry-run --cluster-is-gone --cluster-uid"
-                f" {self._identity.cluster_uid}` shows what the old one leaves"
+                f'{WHERE}: its key {key} was "{expected}" and is "{value}": {_NAMED[key]}, so glbc has'
+                " stopped and writes nothing more: put the old value back, or start again under the"
+                " new one; `glbc gc --dry-run --cluster-is-gone --cluster-uid"
+                f" {self._identity.cluster_uid} --provider-uid {self._identity.firewall_name}` shows"
+                " what has the old names"
             )
 
     def _write_again(self) -> None:
@@ -148,10 +157,10 @@ class IdentityWatch:
 
     def _raise(self, why: str) -> None:
         with self._lock:
-            first = self._changed is None
+            first, told = self._changed is None, self._told
             self._changed = self._changed or IdentityChanged(why)
         if first:
-            self._told(self._changed)
+            told(self._changed)
         raise self._changed
 
 

@@ -183,3 +183,14 @@ def test_nothing_of_another_cluster_ever_gets_into_a_snapshot(world, url, tmp_pa
     assert list(cluster.snapshot().ingresses) == ["ns/ours"]
     cluster.stop()
     client.close()
+
+
+def test_what_a_watch_saw_before_anybody_listened_is_told_at_the_start(world, watched):
+    config_map(world, uid=UID, provider_uid=UID)
+    one, seen = watched(), []
+    another_cluster(world)
+    with pytest.raises(IdentityChanged):
+        one.same_cluster()
+    one.start(seen.append, EVERY)
+    eventually(lambda: seen)
+    assert len(seen) == 1
