@@ -62,6 +62,13 @@ Tags = Annotated[
     tuple[Annotated[str, Meta(pattern=r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?\Z")], ...],
     Meta(description="give a list of network tags"),
 ]
+ObjectName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z",
+        description="give a name of a-z, 0-9 and dashes",
+    ),
+]
 Text = Annotated[str, Meta(description="give text")]
 Flag = Annotated[bool, Meta(description="give true or false")]
 Count = Annotated[int, Meta(ge=0, description="give a whole number, 0 for no limit")]
@@ -73,6 +80,7 @@ DisruptivePolicy = Annotated[
 ]
 Workers = Annotated[int, Meta(ge=1, le=256, description="give a whole number from 1 to 256")]
 WaitSec = Annotated[int, Meta(ge=1, le=86400, description="give seconds from 1 to 86400")]
+LeaseSec = Annotated[float, Meta(ge=0.1, le=3600, description="give seconds from 0.1 to 3600")]
 CallSec = Annotated[int, Meta(ge=1, le=3600, description="give seconds from 1 to 3600")]
 SwitchSec = Annotated[int, Meta(ge=0, le=3600, description="give seconds from 0 to 3600")]
 SwitchPolicy = Annotated[Literal["switch", "stay"], Meta(description="give switch or stay")]
@@ -106,6 +114,12 @@ class CloudConfig(Section, frozen=True):
     # seconds, 1-86400; how long one operation may take before its resource is read again
     call_timeout_sec: CallSec = 60
     # seconds, 1-3600; how long one HTTP call may take
+    reads_per_min: Count = 700
+    # lists, gets and reads of health; the default is under half of what a project is documented to have; 0: no limit
+    writes_per_min: Count = 700
+    # mutations; likewise
+    waits_per_min: Count = 700
+    # waits for operations; likewise
 
 
 class KubeConfig(Section, frozen=True):
@@ -141,6 +155,23 @@ class GuardsConfig(Section, frozen=True):
     # 0-100; the same as a share of all that are ours, where more than two go
 
 
+class LeaseConfig(Section, frozen=True):
+    """Which of several replicas leads: whoever holds a Lease, as with other controllers."""
+
+    enabled: Flag = True
+    # false: lead without asking; only where never two processes run
+    namespace: ObjectName = "kube-system"
+    # of the Lease
+    name: ObjectName = "glbc"
+    # of the Lease
+    duration_sec: WaitSec = 15
+    # seconds, 1-86400; how long others wait after the last sign of life of the leader
+    renew_deadline_sec: LeaseSec = 10.0
+    # seconds, 0.1-3600, below duration_sec; a leader that has not renewed for so long writes nothing more
+    retry_sec: LeaseSec = 2.0
+    # seconds, 0.1-3600, below renew_deadline_sec; how often the leader renews
+
+
 class LimitsConfig(Section, frozen=True):
     """Limits of the cloud that its documentation does not establish; met before anything is sent."""
 
@@ -164,6 +195,7 @@ class Config(Section, frozen=True):
     limits: LimitsConfig = LimitsConfig()
     journal: JournalConfig = JournalConfig()
     guards: GuardsConfig = GuardsConfig()
+    lease: LeaseConfig = LeaseConfig()
 
     cluster_uid: Uid = ""
     # suffix of names; empty: found as ingress-gce does, in ConfigMap kube-system/ingress-uid
@@ -331,6 +363,15 @@ def _checked(config: Config, source: str) -> Config:
         raise ConfigError(
             source, "debounce_max_sec", f"is {high}", f"give no less than debounce_sec ({low})"
         )
+    lease = config.lease
+    for name, value, over, most in (
+        ("renew_deadline_sec", lease.renew_deadline_sec, "duration_sec", lease.duration_sec),
+        ("retry_sec", lease.retry_sec, "renew_deadline_sec", lease.renew_deadline_sec),
+    ):
+        if value >= most:
+            raise ConfigError(
+                source, f"lease.{name}", f"is {value:g}", f"give less than lease.{over} ({most:g})"
+            )
     return config
 
 

@@ -27,6 +27,7 @@ from glbc.naming import Scheme
 from glbc.ops import logs
 from glbc.ownership import ownership_of
 from glbc.plan.garbage import Piece, as_json, as_text, only_deletes, pieces
+from glbc.plan.orphans import left_behind
 from glbc.plan.planner import Action, Plan
 from glbc.translate.firewall import projects_of
 from glbc.translate.lower import FrontEndKeys
@@ -78,7 +79,9 @@ def main(config: Config, request: Request, out: TextIO, ask: Callable[[str], boo
     logs.configure(config.log_format, quiet=True)
     _check(config, request)
     wants: Wants = (
-        Gone(config, request.kube_system_uid) if request.cluster_is_gone else Living(config)
+        Gone(config, request.kube_system_uid, request.ingress)
+        if request.cluster_is_gone
+        else Living(config, request.ingress)
     )
     try:
         return _collect(config, request, wants, out, ask)
@@ -101,23 +104,24 @@ def _collect(
         return pieces(planned(refused), inventory.graph(), wants.reason_of)
 
     rows = found({})
-    unproved = _unproved(inventory.graph(), request)
+    note = _unproved(inventory.graph(), request) + _left_behind(inventory.graph(), request)
     free = [row for row in rows if not row.blocked_by]
     if not request.as_json:
-        out.write(_table(rows, unproved))
+        out.write(_table(rows, note))
     if request.dry_run or not free:
         if request.as_json:
-            _write_json(out, as_json(rows, {}, 0) | {"note": unproved})
+            _write_json(out, as_json(rows, {}, 0) | {"note": note})
         return SOMETHING_LEFT if rows else NOTHING_LEFT
     if not request.yes and not ask(f"Delete {_counted(len(free))}?"):
         out.write("Nothing was deleted.\n")
         return SOMETHING_LEFT
+    wants.take()
     survey(inventory, wants.runner)  # whoever was asked may have taken a while
     progress = Progress(out, len(free), quiet=request.as_json)
     sweep(planned, inventory, wants.runner, config.cloud.workers, progress.tell)
     rows = found({})
     if request.as_json:
-        _write_json(out, as_json(rows, progress.failed, progress.deleted) | {"note": unproved})
+        _write_json(out, as_json(rows, progress.failed, progress.deleted) | {"note": note})
     else:
         out.write(_summary(rows, progress))
     return SOMETHING_LEFT if rows else NOTHING_LEFT
@@ -226,13 +230,22 @@ def _unproved(actual: Graph[Observed], request: Request) -> str:
     )
 
 
-def _table(rows: tuple[Piece, ...], unproved: str) -> str:
+def _left_behind(actual: Graph[Observed], request: Request) -> str:
+    """Say what was left behind on purpose, and so is not collected."""
+    return "".join(
+        f"Ingress {name} left its load balancer behind on purpose: --ingress {name} collects it.\n"
+        for name in sorted(left_behind(actual))
+        if not request.ingress
+    )
+
+
+def _table(rows: tuple[Piece, ...], note: str) -> str:
     if not rows:
-        return f"Nothing to collect.\n{unproved}"
+        return f"Nothing to collect.\n{note}"
     held = sum(bool(row.blocked_by) for row in rows)
     kept = f", {held} of it kept" if held else ""
     head = f"Nothing needs {_counted(len(rows))}{kept}:\n"
-    return f"{head}{as_text(rows, SystemClock().time())}{unproved}"
+    return f"{head}{as_text(rows, SystemClock().time())}{note}"
 
 
 def _summary(rows: tuple[Piece, ...], progress: Progress) -> str:

@@ -1,7 +1,10 @@
 """Who may want something of the cloud: a cluster that is there, or nobody any more."""
 
+import random
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Final, Protocol
+
+import msgspec
 
 from glbc.commands.connect import Connection, check_project, open_cloud
 from glbc.commands.firststart import decided
@@ -10,6 +13,8 @@ from glbc.config import Config
 from glbc.engine.clock import SystemClock
 from glbc.engine.executor import Runner
 from glbc.engine.inventory import Inventory
+from glbc.errors import GlbcError
+from glbc.kube.lease import Candidacy, Elector, new_identity
 from glbc.kube.note import read_note
 from glbc.model.graph import Graph
 from glbc.model.keys import ResourceKey
@@ -17,9 +22,12 @@ from glbc.model.views import Snapshot
 from glbc.naming import Namer
 from glbc.ownership import known_names
 from glbc.plan import consent, guard
+from glbc.plan.orphans import left_behind
 from glbc.plan.planner import Plan, Refusal, plan
 from glbc.translate.desired import Desired, translate
 from glbc.translate.wishes import wishes_of
+
+TAKE_SEC: Final = 5.0  # how long taking or leaving the Lease may take, beside its duration
 
 Refusals = Mapping[ResourceKey, Refusal]
 
@@ -46,6 +54,10 @@ class Wants(Protocol):
         """Say why nothing needs what was this object's."""
         ...
 
+    def take(self) -> None:
+        """Make sure that nobody else writes from now on. Raises GlbcError when that cannot be had."""
+        ...
+
     def close(self) -> None:
         """End all connections."""
         ...
@@ -54,12 +66,20 @@ class Wants(Protocol):
 class Living:
     """A cluster that is there, read anew for every plan."""
 
-    def __init__(self, config: Config) -> None:
-        """Connect and wait for the first complete view. Raises GlbcError."""
+    def __init__(self, config: Config, given_up: str = "") -> None:
+        """Connect and wait for the first complete view. Raises GlbcError.
+
+        Args:
+            config: the settings.
+            given_up: an Ingress (`namespace/name`) whose load balancer may go though it was left
+                behind on purpose.
+        """
+        self._given_up = given_up
         self._connection = Connection(config, lambda: None, write=False)
         self._connection.watch()
         snapshot = self._connection.cluster.snapshot()
         self._before: Desired | None = None
+        self._candidacy: Candidacy | None = None
         self._config = decided(config, read_note(self._connection.api), snapshot)
         self.namer = self._connection.namer
         self.runner = Runner(self._connection.cloud, SystemClock())
@@ -90,9 +110,11 @@ class Living:
         return consent.paused(consent.protected(full, wishes, actual), wishes, actual)
 
     def _desired(self, snapshot: Snapshot, inventory: Inventory) -> Desired:
+        hints = inventory.hints(())
+        left = {name: keys for name, keys in hints.left_behind.items() if name != self._given_up}
         self._before = translate(
             snapshot,
-            inventory.hints(()),
+            msgspec.structs.replace(hints, left_behind=left),
             self.namer,
             self._config,
             self._before,
@@ -105,25 +127,42 @@ class Living:
         kind, _, name = whose.partition(" ")
         snapshot = self._snapshot()
         if kind == "service":
-            there = "is not asked for by any Ingress" if name in snapshot.services else "is gone"
-            return f"the Service {there}"
+            return "no Ingress asks for it" if name in snapshot.services else "gone"
         ingress = snapshot.ingresses.get(name)
         if ingress is None:
-            return "the Ingress is gone" if whose else "no Ingress needs it"
-        if ingress.metadata.deletion_timestamp is not None:
-            return "the Ingress is being deleted"
-        return "the Ingress does not need it"
+            return "gone" if whose else "no Ingress needs it"
+        deleted = ingress.metadata.deletion_timestamp is not None
+        return "being deleted" if deleted else "does not need it"
+
+    def take(self) -> None:
+        """Take the Lease, as a controller does. Raises GlbcError while somebody else holds it."""
+        settings = self._config.lease
+        if not settings.enabled:
+            return
+        elector = Elector(
+            self._connection.api, SystemClock(), settings, new_identity(), random.random
+        )
+        self._candidacy = Candidacy(elector)
+        self._candidacy.start()
+        if not self._candidacy.acquire(settings.duration_sec + TAKE_SEC):
+            raise GlbcError(
+                f"gc: {self._candidacy.holder()}: it collects by itself what nothing needs; stop it "
+                "first, or give --dry-run to look"
+            )
 
     def close(self) -> None:
-        """End all connections."""
+        """Let the Lease go and end all connections."""
+        if self._candidacy is not None:
+            self._candidacy.release(TAKE_SEC)
         self._connection.close()
 
 
 class Gone:
     """A cluster that is no more: nothing is wanted."""
 
-    def __init__(self, config: Config, kube_system_uid: str) -> None:
+    def __init__(self, config: Config, kube_system_uid: str, given_up: str = "") -> None:
         """Connect to the cloud. Raises GlbcError."""
+        self._given_up = given_up
         check_project(config)
         self._cloud = open_cloud(config)
         self.namer = Namer(config.cluster_uid, kube_system_uid, config.provider_uid)
@@ -139,11 +178,16 @@ class Gone:
 
     def planned(self, inventory: Inventory, refused: Refusals) -> Plan:
         """Return the plan by which everything goes."""
-        return plan(Graph(), inventory.graph(), (), refused)
+        actual = inventory.graph()
+        left = (keys for name, keys in left_behind(actual).items() if name != self._given_up)
+        return plan(Graph(), actual, frozenset().union(*left), refused)
 
     def reason_of(self, whose: str) -> str:  # noqa: ARG002 (whoever it was)
         """Say why nothing needs it."""
         return "the cluster is gone"
+
+    def take(self) -> None:
+        """Do nothing: a cluster that is gone has no controller."""
 
     def close(self) -> None:
         """End all connections."""

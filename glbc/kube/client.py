@@ -153,7 +153,7 @@ class Api:
             if body is not None:
                 headers["Content-Type"] = content_type
             answer = self._client.call_api(
-                method, url, headers, body, _request_timeout=(_CONNECT_SEC, timeout)
+                method, url, headers, body, _request_timeout=(min(_CONNECT_SEC, timeout), timeout)
             ).response
         except _failures() as error:
             raise _transport_error(what, error) from error

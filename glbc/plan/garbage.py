@@ -18,7 +18,8 @@ from glbc.model.record import users_in
 from glbc.plan.losses import Why, hold
 from glbc.plan.planner import Action, Op, Plan, Reason
 
-FREE: Final = "free, but counts against a quota"
+FREE: Final = "free"
+SHARED: Final = frozenset({Kind.INSTANCE_GROUP, Kind.FIREWALL})  # nobody's in particular
 DAY_SEC: Final = 86400
 
 
@@ -66,7 +67,7 @@ def pieces(
     found = {one.key for one in plan.actions} | held.keys()
 
     def piece(live: Observed) -> Piece:
-        whose = whose_of(live.key, actual)
+        whose = "" if live.key.kind in SHARED else whose_of(live.key, actual)
         by, hint = held.get(live.key, ("", ""))
         return Piece(
             kind=live.key.kind,
@@ -112,8 +113,9 @@ def _lines(piece: Piece, now: float) -> Iterator[str]:
     sign = "!" if piece.blocked_by else "-"
     place = "" if piece.scope == "global" else f" ({piece.scope.rpartition('/')[2]})"
     yield f"  {sign} {piece.kind}/{piece.name}{place}"
-    said = [f"{_age(piece.created, now)} old" if piece.created else "", piece.whose, piece.why]
-    yield f"      {'; '.join(part for part in said if part)}; {piece.cost}"
+    age = f"{_age(piece.created, now)} old" if piece.created else ""
+    why = f"{piece.whose}: {piece.why}" if piece.whose else piece.why
+    yield f"      {'; '.join(part for part in (age, why, piece.cost) if part)}"
     if piece.blocked_by:
         yield f"      kept: {piece.blocked_by}: {piece.hint}"
 

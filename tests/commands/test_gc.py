@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,7 @@ def collect(tmp_path: Path) -> Iterator[Callable[..., Done]]:
                     "project": PROJECT,
                     "cluster_uid": words.pop("cluster_uid", CLUSTER_UID),
                     "https_redirect": "tls",
+                    "lease": {"duration_sec": 1, "renew_deadline_sec": 0.6, "retry_sec": 0.2},
                     "cloud": {"endpoint": gce, "anonymous": True},
                     "kube": {"kubeconfig": kubeconfig(tmp_path, kube)},
                 },
@@ -130,10 +132,8 @@ class TestLivingCluster:
         assert done.code == 2
         assert house.ours() == before
         assert "Nothing needs 5 resources:" in done.text
-        assert "ingress shop/old; the Ingress is gone; billed by the hour" in done.text
-        assert (
-            "service shop/old-svc; the Service is not asked for by any Ingress; free" in done.text
-        )
+        assert "ingress shop/old: gone; billed by the hour" in done.text
+        assert "service shop/old-svc: no Ingress asks for it; free" in done.text
 
     def test_what_is_left_of_one_ingress_goes_and_the_others_stay(self, collect: Gc) -> None:
         house = built("web")
@@ -192,6 +192,33 @@ class TestLivingCluster:
         (words,) = done.json["failed"].values()
         assert "no permission" in words
 
+    def test_a_controller_that_leads_is_not_disturbed(self, collect: Gc) -> None:
+        house = built("web", "old")
+        forget(house, "shop/old")
+        before = house.ours()
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        spec = {"holderIdentity": "other", "leaseDurationSeconds": 3600, "renewTime": now}
+        meta = {"namespace": "kube-system", "name": "glbc"}
+        house.kube.apply(
+            {
+                "apiVersion": "coordination.k8s.io/v1",
+                "kind": "Lease",
+                "metadata": meta,
+                "spec": spec,
+            }
+        )
+        with pytest.raises(GlbcError, match=r"held by other.*stop it first"):
+            collect(house, yes=True)
+        assert house.ours() == before
+
+    def test_the_lease_is_free_again_afterwards(self, collect: Gc) -> None:
+        house = built("web", "old")
+        forget(house, "shop/old")
+        collect(house, yes=True)
+        lease = house.kube.get("Lease", "kube-system/glbc")
+        assert lease is not None
+        assert not lease["spec"]["holderIdentity"]
+
     def test_one_of_an_ingress_that_exists_is_refused(self, collect: Gc) -> None:
         with pytest.raises(GlbcError, match="--ingress shop/web: exists"):
             collect(built("web"), ingress="shop/web", yes=True)
@@ -205,6 +232,32 @@ class TestLivingCluster:
         assert [name for name in house.names("urlMaps") if "-shop-old-" in name] == []
         assert len([name for name in house.names("urlMaps") if "-shop-older-" in name]) == 1
         assert len(house.names("backendServices")) == 3
+
+
+class TestLeftBehind:
+    def orphan(self) -> House:
+        house = built("web", "old")
+        note = {"glbc.gcp.kubernetes.io/orphan": "true"}
+        made = house.ingress("shop/old")
+        assert made is not None
+        made["metadata"]["annotations"] = note
+        house.apply(made)
+        house.kube.delete("Ingress", "shop/old")
+        house.settle()
+        assert house.ingress("shop/old") is None
+        return house
+
+    @pytest.mark.parametrize("how", [{"yes": True}, GONE], ids=["living", "gone"])
+    def test_it_is_named_and_kept_until_it_is_asked_for(
+        self, collect: Gc, how: dict[str, Any]
+    ) -> None:
+        house = self.orphan()
+        done = collect(house, **how)
+        assert "Ingress shop/old left its load balancer behind on purpose" in done.text
+        assert [name for name in house.names("urlMaps") if "-shop-old-" in name]
+        assert len(house.names("firewalls")) == 1
+        done = collect(house, **how, ingress="shop/old")
+        assert [name for name in house.names("urlMaps") if "-shop-old-" in name] == []
 
 
 class TestGoneCluster:

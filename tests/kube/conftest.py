@@ -2,6 +2,7 @@ import pytest
 import structlog
 
 from fakes.kube import World, running
+from tests.kube.election import Site
 
 
 @pytest.fixture(autouse=True)
@@ -30,3 +31,9 @@ def world(server):
     """An empty cluster behind `url`."""
     server[0].reset()
     return server[0]
+
+
+@pytest.fixture
+def site():
+    """An API server and candidates for its Lease, on a virtual clock."""
+    return Site()

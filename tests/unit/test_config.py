@@ -186,6 +186,21 @@ def test_the_tree_is_frozen() -> None:
             id="a burst ends before its quiet",
         ),
         pytest.param(
+            "lease: {retry_sec: 10}",
+            "c.yaml: lease.retry_sec: is 10: give less than lease.renew_deadline_sec (10)",
+            id="a leader that hardly ever renews",
+        ),
+        pytest.param(
+            "lease: {duration_sec: 10}",
+            "c.yaml: lease.renew_deadline_sec: is 10: give less than lease.duration_sec (10)",
+            id="a leader that writes when another may",
+        ),
+        pytest.param(
+            "lease: {name: Glbc}",
+            "c.yaml: lease.name: is 'Glbc': give a name of a-z, 0-9 and dashes",
+            id="a name that no object can bear",
+        ),
+        pytest.param(
             "cluster_uid: ABC",
             "c.yaml: cluster_uid: is 'ABC': give what resource names end in: a-z, 0-9 and dashes",
             id="uid that no name can bear",
@@ -236,7 +251,8 @@ def test_a_mistake_is_named_in_one_line(text: str, message: str) -> None:
         pytest.param(
             {"cloud.speed": 1},
             "command line: cloud.speed: unknown setting: remove it; known are "
-            "endpoint, anonymous, workers, operation_timeout_sec, call_timeout_sec",
+            "endpoint, anonymous, workers, operation_timeout_sec, call_timeout_sec, reads_per_min, "
+            "writes_per_min, waits_per_min",
             id="unknown",
         ),
     ],
