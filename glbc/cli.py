@@ -4,8 +4,11 @@ Each verb imports what it needs when it is called, so that `glbc --help` costs n
 an exception becomes a line on stderr and an exit code; a bug keeps its traceback.
 """
 
+import functools
+import inspect
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
@@ -46,6 +49,14 @@ class Output(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+class GraphOutput(StrEnum):
+    """The same, and for Graphviz."""
+
+    TEXT = "text"
+    JSON = "json"
+    DOT = "dot"
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -228,66 +239,126 @@ def run(  # noqa: PLR0913 (each option is a parameter)
     return command.main(settings)
 
 
+COMMON: Final[Mapping[str, Any]] = {
+    "config": ConfigPath,
+    "project": Project,
+    "endpoint": Endpoint,
+    "anonymous": Anonymous,
+    "kubeconfig": Kubeconfig,
+    "cluster_uid": ClusterUid,
+    "ingress_class": IngressClassName,
+    "default_backend_service": DefaultBackend,
+}
+"""The options of every verb that looks at the cluster or the cloud."""
+
+
+def configured(verb: Callable[..., int]) -> Callable[..., int]:
+    """Give a verb the common options, after its own arguments; it gets the Config first."""
+
+    @functools.wraps(verb)
+    def command(**words: Any) -> int:
+        given = {name: words.pop(name) for name in COMMON}
+        return verb(_settings(given.pop("config"), **given), **words)
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    _, *own = inspect.signature(verb).parameters.values()
+    common = [
+        inspect.Parameter(name, keyword, default=None, annotation=option)
+        for name, option in COMMON.items()
+    ]
+    parameters = [
+        *(one.replace(kind=keyword) for one in own if one.kind is not keyword),
+        *common,
+        *(one for one in own if one.kind is keyword),
+    ]
+    # What typer reads:
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {one.name: one.annotation for one in parameters}
+    return command
+
+
+def _colour() -> bool:
+    """Tell whether people see colours: on a terminal, unless they do not want them (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
 @app.command()
-def plan(  # noqa: PLR0913 (each option is a parameter)
+@configured
+def plan(
+    config: Config,
     *,
-    config: ConfigPath = None,
-    project: Project = None,
-    endpoint: Endpoint = None,
-    anonymous: Anonymous = None,
-    kubeconfig: Kubeconfig = None,
-    cluster_uid: ClusterUid = None,
-    ingress_class: IngressClassName = None,
-    default_backend_service: DefaultBackend = None,
+    manifests: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Directory with manifests, in place of the cluster.",
+            metavar="DIR",
+            show_default=False,
+        ),
+    ] = None,
+    no_cloud: Annotated[
+        bool, typer.Option("--no-cloud", help="With --from: everything is to be created.")
+    ] = False,
+    kube_system_uid: Annotated[
+        str,
+        typer.Option(
+            help="With --from: metadata.uid of the namespace kube-system.",
+            metavar="UID",
+            show_default=False,
+        ),
+    ] = "",
     output: Annotated[Output, typer.Option("--output", "-o", help="Form.")] = Output.TEXT,
 ) -> int:
     """Print what `run` would do: exit code 0 for nothing, 2 for changes, 1 for an error."""
-    settings = _settings(
-        config,
-        project=project,
-        endpoint=endpoint,
-        anonymous=anonymous,
-        kubeconfig=kubeconfig,
-        cluster_uid=cluster_uid,
-        ingress_class=ingress_class,
-        default_backend_service=default_backend_service,
-    )
     from glbc.commands import plan as command  # noqa: PLC0415 (a verb loads what it needs)
 
-    as_json = output is Output.JSON
-    return command.main(settings, sys.stdout, as_json=as_json, colour=sys.stdout.isatty())
+    form = command.Form(as_json=output is Output.JSON, colour=_colour())
+    if manifests is None:
+        if no_cloud or kube_system_uid:
+            option = "--no-cloud" if no_cloud else "--kube-system-uid"
+            raise GlbcError(f"{option}: means nothing without --from: give a directory")
+        return command.main(config, sys.stdout, form)
+    source = command.Source(manifests, kube_system_uid, cloud=not no_cloud)
+    return command.main_from(config, source, sys.stdout, sys.stderr, form)
 
 
 @app.command()
-def explain(  # noqa: PLR0913 (each option is a parameter)
-    ingress: Annotated[
-        str, typer.Argument(metavar="NAMESPACE/NAME", help="The Ingress.", show_default=False)
+@configured
+def explain(
+    config: Config,
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAMESPACE/NAME|URL",
+            help="An Ingress, or http(s)://host/path.",
+            show_default=False,
+        ),
     ],
     *,
-    config: ConfigPath = None,
-    project: Project = None,
-    endpoint: Endpoint = None,
-    anonymous: Anonymous = None,
-    kubeconfig: Kubeconfig = None,
-    cluster_uid: ClusterUid = None,
-    ingress_class: IngressClassName = None,
-    default_backend_service: DefaultBackend = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="Form.")] = Output.TEXT,
 ) -> int:
-    """Print each resource of an Ingress: whose each field is, and what is in the way."""
-    settings = _settings(
-        config,
-        project=project,
-        endpoint=endpoint,
-        anonymous=anonymous,
-        kubeconfig=kubeconfig,
-        cluster_uid=cluster_uid,
-        ingress_class=ingress_class,
-        default_backend_service=default_backend_service,
-    )
+    """Print all of an Ingress and what is in the way; or who answers a URL, and how."""
     from glbc.commands import explain as command  # noqa: PLC0415 (a verb loads what it needs)
 
-    return command.main(settings, ingress, sys.stdout, for_programs=output is Output.JSON)
+    form = command.Form(as_json=output is Output.JSON, colour=_colour())
+    return command.main(config, what, sys.stdout, form)
+
+
+@app.command()
+@configured
+def graph(
+    config: Config,
+    what: Annotated[
+        str,
+        typer.Argument(metavar="NAMESPACE/NAME", help="Only this Ingress.", show_default=False),
+    ] = "",
+    *,
+    output: Annotated[GraphOutput, typer.Option("--output", "-o", help="Form.")] = GraphOutput.TEXT,
+) -> int:
+    """Print every resource, how it stands, and what leads to it."""
+    from glbc.commands import graph as command  # noqa: PLC0415 (a verb loads what it needs)
+
+    return command.main(config, what, sys.stdout, command.Form(output), colour=_colour())
 
 
 @app.command()
