@@ -72,6 +72,7 @@ def of_ingress(ref: ObjectRef, seen: Look, form: Form) -> str:
     told = msgspec.structs.replace(
         told,
         address=found.address,
+        nothing=_why_nothing(f"{ref.namespace}/{ref.name}", seen),
         findings=tuple(one for one in seen.desired.findings if one.object == ref),
         conditions=tuple(_conditions(annotations.text(found.metadata, annotations.CONDITIONS))),
         journal=last.done,
@@ -80,6 +81,18 @@ def of_ingress(ref: ObjectRef, seen: Look, form: Form) -> str:
     if form.as_json:
         return written(explain.as_output(told))
     return explain.as_text(told, colour=form.colour)
+
+
+def _why_nothing(name: str, seen: Look) -> str:
+    if name in seen.desired.leaving:
+        return (
+            "It is deleted or of another class now: what was made for it goes, then its finalizer."
+        )
+    if name in seen.desired.served:
+        return (
+            "Nothing of it can be served: what is wrong stands above; what exists stays as it is."
+        )
+    return "It is not glbc's: its class is another controller's, or does not exist."
 
 
 def _conditions(text: str) -> Iterable[ConditionOut]:

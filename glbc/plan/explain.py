@@ -58,6 +58,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
     ingress: ObjectRef
     address: str = ""  # as published
+    nothing: str = ""  # why nothing is wanted for it, where nothing is
     findings: tuple[Finding, ...] = ()
     conditions: tuple[output.ConditionOut, ...] = ()  # as published
     chain: tuple[Node, ...] = ()  # what it wants, and what that leads to
@@ -139,7 +140,7 @@ def as_text(told: Explanation, *, width: int = 80, colour: bool = False) -> str:
     if told.chain:
         lines += ["", *tree(told.chain, width=width, colour=colour)]
     else:
-        lines += ["", "No resource is wanted for it: see what is wrong with it above"]
+        lines += ["", *_folded(told.nothing, width)]
     for one in told.told:
         lines += ["", f"{one.node.key}: {one.node.said}"]
         if one.node.hint:

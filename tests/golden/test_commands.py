@@ -110,6 +110,9 @@ CASES: dict[str, Callable[[], str]] = {
     "plan.json": lambda: of_plan(in_the_way()),
     "names.json": of_names,
     "graph-of-nothing.txt": lambda: graph.of("", look(settled(House())), graph.Form.TEXT),
+    "explain-of-another-class.txt": lambda: of_ingress(odd_ones(), "theirs"),
+    "explain-unserved.txt": lambda: of_ingress(odd_ones(), "broken"),
+    "explain-leaving.txt": lambda: of_ingress(odd_ones(), "leaving"),
     "explain-blocked.txt": lambda: of_ingress(in_the_way(), "api"),
 }
 
@@ -126,6 +129,23 @@ def in_the_way() -> House:
         path = f"/compute/v1/projects/{PROJECT}/global/{kind}"
         assert house.gce.handle(Request("POST", path, {}, body)).status == 200
         house.clock.advance(60)
+    return house
+
+
+def odd_ones() -> House:
+    """Ingresses for which nothing is wanted."""
+    house = House()
+    theirs = {"kubernetes.io/ingress.class": "nginx"}
+    house.apply(
+        ingress("shop/theirs", default="web:80", annotations=theirs),
+        ingress("shop/broken", default="nowhere:80"),
+        ingress(
+            "shop/leaving",
+            default="web:80",
+            annotations=theirs,
+            finalizers=["networking.gke.io/ingress-finalizer-V2"],
+        ),
+    )
     return house
 
 
