@@ -4,11 +4,9 @@ Each verb imports what it needs when it is called, so that `glbc --help` costs n
 an exception becomes a line on stderr and an exit code; a bug keeps its traceback.
 """
 
-import functools
-import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
@@ -16,20 +14,14 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from glbc.config import Config, ConfigError, parse
+from glbc.commands.options import ProviderUid, ReadOnly, configured
+from glbc.config import Config, ConfigError
 from glbc.errors import GlbcError
 
 EXIT_OK: Final = 0
 EXIT_ERROR: Final = 1
 EXIT_CHANGES: Final = 2  # `plan` found something to do; nothing else ends so
 EXIT_CONFIG: Final = 78  # sysexits.h: EX_CONFIG
-PATHS: Final = {
-    # option -> setting, where the names differ
-    "endpoint": "cloud.endpoint",
-    "anonymous": "cloud.anonymous",
-    "kubeconfig": "kube.kubeconfig",
-    "read_only": "guards.read_only",
-}
 EXIT_INTERRUPTED: Final = 130  # as a shell reports SIGINT
 
 # typer exports this one usage error; its base is the base of all of them.
@@ -73,24 +65,6 @@ def main(args: Sequence[str] | None = None) -> int:
     except typer.Abort:
         return EXIT_INTERRUPTED
     return code if isinstance(code, int) else EXIT_OK
-
-
-def load_config(path: str | None, overrides: Mapping[str, Any] | None = None) -> Config:
-    """Read the configuration file, if there is one, and lay the command line over it.
-
-    Raises:
-        ConfigError: It cannot be read or is wrong.
-    """
-    if path is None:
-        return parse("", "defaults", overrides)
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as e:
-        problem = f"cannot be read ({e.strerror})"
-        raise ConfigError(path, "", problem, "give a readable file") from e
-    except UnicodeDecodeError as e:
-        raise ConfigError(path, "", "is not UTF-8", "give a YAML file") from e
-    return parse(text, path, overrides)
 
 
 def _show_version(wanted: bool) -> None:
@@ -156,134 +130,17 @@ def names(  # noqa: PLR0913 (each option is a parameter)
     return command.run(request, sys.stdout, as_json=output is Output.JSON)
 
 
-ConfigPath = Annotated[
-    Path | None,
-    typer.Option("--config", help="Configuration file (YAML).", metavar="FILE", show_default=False),
-]
-Project = Annotated[
-    str | None,
-    typer.Option(help="Google Cloud project.", metavar="ID", show_default=False),
-]
-Endpoint = Annotated[
-    str | None,
-    typer.Option(help="Compute Engine API.", metavar="URL", show_default=False),
-]
-Kubeconfig = Annotated[
-    str | None,
-    typer.Option(
-        help="Kubeconfig file; else KUBECONFIG, else in-cluster.",
-        metavar="FILE",
-        show_default=False,
-    ),
-]
-Anonymous = Annotated[
-    bool | None, typer.Option("--anonymous", help="Send no credentials (for the fakes).")
-]
-ClusterUid = Annotated[
-    str | None,
-    typer.Option(
-        help="Suffix of resource names; else from ConfigMap kube-system/ingress-uid.",
-        metavar="UID",
-        show_default=False,
-    ),
-]
-IngressClassName = Annotated[
-    str | None,
-    typer.Option(
-        "--ingress-class",
-        help="Value of kubernetes.io/ingress.class that is ours beside gce.",
-        metavar="NAME",
-        show_default=False,
-    ),
-]
-DefaultBackend = Annotated[
-    str | None,
-    typer.Option(
-        "--default-backend-service",
-        help='Service for what no rule matches; "" for none. [default: kube-system/default-http-backend]',
-        metavar="NAMESPACE/NAME",
-        show_default=False,
-    ),
-]
-
-
 @app.command()
-def run(  # noqa: PLR0913 (each option is a parameter)
-    *,
-    config: ConfigPath = None,
-    project: Project = None,
-    endpoint: Endpoint = None,
-    anonymous: Anonymous = None,
-    kubeconfig: Kubeconfig = None,
-    cluster_uid: ClusterUid = None,
-    ingress_class: IngressClassName = None,
-    default_backend_service: DefaultBackend = None,
-    read_only: Annotated[
-        bool | None, typer.Option("--read-only", help="Plan, and write nothing anywhere.")
-    ] = None,
-) -> int:
+@configured(read_only=ReadOnly)
+def run(config: Config) -> int:
     """Run the controller until it is told to stop."""
-    settings = _settings(
-        config,
-        project=project,
-        endpoint=endpoint,
-        anonymous=anonymous,
-        kubeconfig=kubeconfig,
-        cluster_uid=cluster_uid,
-        ingress_class=ingress_class,
-        default_backend_service=default_backend_service,
-        read_only=read_only,
-    )
     from glbc.commands import run as command  # noqa: PLC0415 (a verb loads what it needs)
 
-    return command.main(settings)
-
-
-COMMON: Final[Mapping[str, Any]] = {
-    "config": ConfigPath,
-    "project": Project,
-    "endpoint": Endpoint,
-    "anonymous": Anonymous,
-    "kubeconfig": Kubeconfig,
-    "cluster_uid": ClusterUid,
-    "ingress_class": IngressClassName,
-    "default_backend_service": DefaultBackend,
-}
-"""The options of every verb that looks at the cluster or the cloud."""
-
-
-def configured(verb: Callable[..., int]) -> Callable[..., int]:
-    """Give a verb the common options, after its own arguments; it gets the Config first."""
-
-    @functools.wraps(verb)
-    def command(**words: Any) -> int:
-        given = {name: words.pop(name) for name in COMMON}
-        return verb(_settings(given.pop("config"), **given), **words)
-
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    _, *own = inspect.signature(verb).parameters.values()
-    common = [
-        inspect.Parameter(name, keyword, default=None, annotation=option)
-        for name, option in COMMON.items()
-    ]
-    parameters = [
-        *(one.replace(kind=keyword) for one in own if one.kind is not keyword),
-        *common,
-        *(one for one in own if one.kind is keyword),
-    ]
-    # What typer reads:
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {one.name: one.annotation for one in parameters}
-    return command
-
-
-def _colour() -> bool:
-    """Tell whether people see colours: on a terminal, unless they do not want them (no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return command.main(config)
 
 
 @app.command()
-@configured
+@configured()
 def plan(
     config: Config,
     *,
@@ -323,7 +180,7 @@ def plan(
 
 
 @app.command()
-@configured
+@configured()
 def explain(
     config: Config,
     what: Annotated[
@@ -345,7 +202,7 @@ def explain(
 
 
 @app.command()
-@configured
+@configured()
 def graph(
     config: Config,
     what: Annotated[
@@ -362,16 +219,10 @@ def graph(
 
 
 @app.command()
+@configured(provider_uid=ProviderUid)
 def gc(  # noqa: PLR0913 (each option is a parameter)
+    config: Config,
     *,
-    config: ConfigPath = None,
-    project: Project = None,
-    endpoint: Endpoint = None,
-    anonymous: Anonymous = None,
-    kubeconfig: Kubeconfig = None,
-    cluster_uid: ClusterUid = None,
-    ingress_class: IngressClassName = None,
-    default_backend_service: DefaultBackend = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the table.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     adopt: Annotated[
@@ -388,14 +239,6 @@ def gc(  # noqa: PLR0913 (each option is a parameter)
         bool,
         typer.Option("--cluster-is-gone", help="Ask no cluster: nothing of it is needed any more."),
     ] = False,
-    provider_uid: Annotated[
-        str | None,
-        typer.Option(
-            help="Suffix of its firewall rule's name; else the cluster uid.",
-            metavar="UID",
-            show_default=False,
-        ),
-    ] = None,
     kube_system_uid: Annotated[
         str,
         typer.Option(
@@ -407,17 +250,6 @@ def gc(  # noqa: PLR0913 (each option is a parameter)
     output: Annotated[Output, typer.Option("--output", "-o", help="Form.")] = Output.TEXT,
 ) -> int:
     """Delete what no Ingress needs any more: exit code 0 nothing left, 2 something left or planned, 1 an error."""
-    settings = _settings(
-        config,
-        project=project,
-        endpoint=endpoint,
-        anonymous=anonymous,
-        kubeconfig=kubeconfig,
-        cluster_uid=cluster_uid,
-        provider_uid=provider_uid,
-        ingress_class=ingress_class,
-        default_backend_service=default_backend_service,
-    )
     from glbc.commands import gc as command  # noqa: PLC0415 (a verb loads what it needs)
 
     request = command.Request(
@@ -429,13 +261,12 @@ def gc(  # noqa: PLR0913 (each option is a parameter)
         cluster_is_gone=cluster_is_gone,
         kube_system_uid=kube_system_uid,
     )
-    return command.main(settings, request, sys.stdout, lambda text: typer.confirm(text, err=True))
+    return command.main(config, request, sys.stdout, lambda text: typer.confirm(text, err=True))
 
 
-def _settings(path: Path | None, **given: Any) -> Config:
-    """Read the configuration; an option is the setting of its name, or the one that `PATHS` tells."""
-    overrides = {PATHS.get(name, name): value for name, value in given.items()}
-    return load_config(str(path) if path else None, overrides)
+def _colour() -> bool:
+    """Tell whether people see colours: on a terminal, unless they do not want them (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _usage_message(error: Any) -> str:
