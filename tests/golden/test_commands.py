@@ -2,13 +2,12 @@
 
 import io
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-import structlog
 
 from fakes.build import ingress, service
 from fakes.gce import Request
@@ -179,17 +178,9 @@ LINES = {
 }
 
 
-@pytest.fixture
-def at_the_manifests(monkeypatch) -> Iterator[None]:
-    """A verb sets up logging for its process, which here is everybody's."""
-    monkeypatch.chdir(MANIFESTS)
-    yield
-    structlog.reset_defaults()
-
-
-@pytest.mark.usefixtures("at_the_manifests")
 @pytest.mark.parametrize("name", LINES)
-def test_what_a_person_sees_of_a_line(name: str, capsys, update_golden: bool) -> None:
+def test_what_a_person_sees_of_a_line(name: str, capsys, monkeypatch, update_golden: bool) -> None:
+    monkeypatch.chdir(MANIFESTS)
     code = main(shlex.split(LINES[name]))
     told = capsys.readouterr()
     assert "hush" not in told.out + told.err
