@@ -4,7 +4,7 @@ What is there is looked at as it is; what is only wanted, as it will be. DNS is 
 balancer that has the host is told, and where none has, what each would do all the same.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from msgspec import UNSET
 from glbc.model import compute
 from glbc.model.finding import ObjectRef
 from glbc.model.graph import Graph, Observed, Ownership, Resource
-from glbc.model.keys import Ref, ResourceKey
+from glbc.model.keys import Kind, Ref, ResourceKey
 from glbc.plan.chart import Verdict, judged, port_of, verdicts_of
 from glbc.plan.planner import Plan
 from glbc.plan.route import ANY, Routed, host_matches, route
@@ -58,12 +58,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What one forwarding rule does with the request."""
 
     rule: ResourceKey
-    verdict: Verdict
+    verdict: Verdict | None = None  # of the rule; of the others below
     live: bool  # is it there? else it is to be created
     address: str  # "" when it has none yet
     users: tuple[ObjectRef, ...]
     certificates: tuple[Shown, ...] = ()  # in the proxy's order
     url_map: ResourceKey | None = None
+    map_verdict: Verdict | None = None
     redirect: str = ""  # the URL that it sends to; "" if it does not
     routed: Routed = Routed(service=None)
     backend_verdict: Verdict | None = None
@@ -105,6 +106,11 @@ class _World(msgspec.Struct, frozen=True):
         found = self.actual.get(key) or self.desired.get(key)
         return found.spec if found else None
 
+    def rules(self) -> dict[ResourceKey, compute.ForwardingRule]:
+        keys = sorted({*self.desired.keys(), *self.actual.keys()})
+        specs = ((key, self.spec(key)) for key in keys if key.kind == Kind.FORWARDING_RULE)
+        return {key: spec for key, spec in specs if isinstance(spec, compute.ForwardingRule)}
+
 
 def answers(
     request: Request,
@@ -125,22 +131,22 @@ def answers(
         read: reads a PEM chain.
     """
     world, verdicts = _World(desired, actual), verdicts_of(plan)
+    rules = world.rules()
     found = []
-    for key in sorted({*desired.keys(), *actual.keys()}):
-        rule = world.spec(key)
-        if not isinstance(rule, compute.ForwardingRule) or port_of(rule) != request.port:
-            continue
-        told = _answer(key, rule, request, world, read)
+    for key, rule in rules.items():
+        told = _answer(key, rule, request, world, read) if port_of(rule) == request.port else None
         if told is None or not (_is_ours(key, world) or told.routed.host not in {"", ANY}):
             continue
-        backend = told.routed.service
+        if told.redirect and not told.has_host:
+            has_host = _serves(rule, rules.values(), request, world)
+            told = msgspec.structs.replace(told, has_host=has_host)
+        stands = [
+            judged(one, desired, actual, verdicts.get(one)) if one else None
+            for one in (key, told.url_map, told.routed.service)
+        ]
         found.append(
             msgspec.structs.replace(
-                told,
-                verdict=judged(key, desired, actual, verdicts.get(key)),
-                backend_verdict=judged(backend, desired, actual, verdicts.get(backend))
-                if backend
-                else None,
+                told, verdict=stands[0], map_verdict=stands[1], backend_verdict=stands[2]
             )
         )
     having = [one for one in found if one.has_host]
@@ -173,7 +179,6 @@ def _answer(
     secure = msgspec.structs.replace(request, scheme="https", port=PORTS["https"])
     return Answer(
         rule=key,
-        verdict=Verdict.RIGHT,
         live=key in world.actual,
         address=rule.ip_address or "",
         users=wanted.wanted_by if wanted else (),
@@ -181,16 +186,18 @@ def _answer(
         url_map=map_key,
         redirect=secure.url if redirects and not routed.service else "",
         routed=routed,
-        has_host=bool(routed.host) or (redirects and _serves(rule, request, world)),
+        has_host=bool(routed.host),
     )
 
 
-def _serves(rule: compute.ForwardingRule, request: Request, world: _World) -> bool:
+def _serves(
+    rule: compute.ForwardingRule,
+    rules: Iterable[compute.ForwardingRule],
+    request: Request,
+    world: _World,
+) -> bool:
     """Tell whether the load balancer that redirects has the host: its rule for HTTPS leads there."""
-    for key in {*world.desired.keys(), *world.actual.keys()}:
-        other = world.spec(key)
-        if not isinstance(other, compute.ForwardingRule):
-            continue
+    for other in rules:
         proxy = world.spec(_to(other.target))
         if isinstance(proxy, compute.TargetHttpsProxy) and _same_place(rule, other):
             url_map = world.spec(_to(proxy.url_map))

@@ -87,7 +87,7 @@ def _rows(
     if request.scheme == "https":
         yield from _certificate_rows(answer.certificates, now, colour=colour)
     if answer.url_map:
-        yield "URL map", str(answer.url_map)
+        yield "URL map", f"{answer.url_map}{_unless_right(answer.map_verdict)}"
     if answer.redirect:
         yield "redirect", f"to {answer.redirect}"
         return
@@ -183,9 +183,10 @@ def _answer_out(request: Request, answer: Answer, behind: Behind) -> output.Answ
         port=request.port,
         live=answer.live,
         rule=resource_out(answer.rule),
-        rule_verdict=answer.verdict.value,
+        rule_verdict=answer.verdict or "",
         certificates=tuple(_certificate_out(one) for one in answer.certificates),
         url_map=resource_out(answer.url_map) if answer.url_map else None,
+        url_map_verdict=answer.map_verdict or "",
         redirect=answer.redirect,
         host=routed.host,
         matcher=routed.matcher,
@@ -195,7 +196,7 @@ def _answer_out(request: Request, answer: Answer, behind: Behind) -> output.Answ
             for one in routed.shadowed
         ),
         backend=resource_out(backend) if backend else None,
-        backend_verdict=answer.backend_verdict.value if answer.backend_verdict else "",
+        backend_verdict=answer.backend_verdict or "",
         service=behind.services.get(backend, "") if backend else "",
         health=health.members,
         health_problem=health.problem,

@@ -252,6 +252,7 @@ class AnswerOut(Out, frozen=True):
     rule_verdict: Verdict
     certificates: tuple[CertificateOut, ...]
     url_map: Annotated[ResourceOut | None, Meta(description="null: none that glbc reads")]
+    url_map_verdict: Annotated[str, Meta(description="as a verdict; empty without a URL map")]
     redirect: Annotated[str, Meta(description="the URL that it redirects to; empty if it does not")]
     host: Annotated[str, Meta(description="the host rule that wins; empty if none matches")]
     matcher: Annotated[str, Meta(description="the path matcher; empty if none decides")]
