@@ -1,12 +1,16 @@
 """Where settings become adapters: the cloud and the cluster that a command talks to."""
 
+import random
 from collections.abc import Callable
 
 from glbc.config import Config, ConfigError
+from glbc.engine.clock import SystemClock
+from glbc.engine.term import ALONE
 from glbc.errors import CloudError, ClusterError, GlbcError, NotFound
 from glbc.gcp.client import GoogleCloud
 from glbc.kube.client import Api, connect
 from glbc.kube.cluster import KubeCluster, read_identity
+from glbc.kube.lease import Candidacy, Elector, new_identity
 from glbc.kube.note import read_note
 from glbc.model.keys import Kind
 from glbc.model.views import VIEWS
@@ -25,7 +29,8 @@ class Connection:
         Args:
             config: the settings.
             on_change: called from any thread when the cluster changes.
-            write: may the cluster's identity be written where it is missing?
+            write: will something be written? Then the cluster's identity, where it is missing, and the
+                Lease of those who write: `candidacy` is there, and not started.
 
         Raises:
             ConfigError: no project is set.
@@ -35,6 +40,8 @@ class Connection:
             raise ConfigError("configuration", "project", "is not set", "give --project")
         self.api: Api = connect(config.kube.kubeconfig, config.kube.context)
         read_note(self.api)  # does the API server answer, and let us read?
+        self.candidacy = self._candidacy(config, on_change) if write else None
+        self.fence = self.candidacy or ALONE
         self.cloud = GoogleCloud(
             project=config.project,
             endpoint=config.cloud.endpoint,
@@ -43,6 +50,7 @@ class Connection:
             call_timeout_sec=config.cloud.call_timeout_sec,
             operation_timeout_sec=config.cloud.operation_timeout_sec,
             projects=projects_of(config),
+            fence=self.fence,
         )
         self._check_cloud(config)
         identity = read_identity(
@@ -74,6 +82,15 @@ class Connection:
         self.cluster.stop()
         self.api.close()
         self.cloud.close()
+
+    def _candidacy(self, config: Config, on_change: Callable[[], None]) -> Candidacy | None:
+        """Return the candidacy for the Lease, unless this process leads without asking."""
+        if not config.lease.enabled:
+            return None
+        api = self.api.fork(connections=1)  # nothing may hold up a renewal
+        chance = random.SystemRandom().random
+        elector = Elector(api, SystemClock(), config.lease, new_identity(), chance)
+        return Candidacy(elector, on_change)
 
     def _check_cloud(self, config: Config) -> None:
         try:

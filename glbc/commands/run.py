@@ -2,7 +2,8 @@
 
 The main thread only waits for a signal: a handler runs between any two of its instructions and may
 take no lock that the code it interrupts could hold. What is under way in the cloud gets a few
-seconds; then the process ends, and whoever starts next plans on what is there.
+seconds; then the process ends, and whoever starts next plans on what is there. Of several processes
+the one that holds the Lease works; the others look on, and one of them follows it.
 """
 
 import os
@@ -25,6 +26,7 @@ from glbc.engine.executor import Runner
 from glbc.engine.loop import Loop, run
 from glbc.engine.workers import ThreadWorkers
 from glbc.errors import GlbcError
+from glbc.kube.lease import Candidacy
 from glbc.kube.note import read_note
 from glbc.ops import logs
 from glbc.ops.journal import FileJournal
@@ -32,6 +34,7 @@ from glbc.ops.journal import FileJournal
 log = structlog.get_logger()
 
 STOP_SEC: Final = 3.0  # how long what is under way may take after a signal
+LEAD_SEC: Final = 1.0  # how long a start waits to lead at once; then it goes on as a standby
 LOOK_SEC: Final = 10.0  # how often it is checked that the watches' threads live
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -52,12 +55,14 @@ def main(config: Config) -> int:
     bell = Bell(config, clock)
     write = not config.guards.read_only
     connection = Connection(config, bell.change, write=write)
+    candidacy, fence = connection.candidacy, connection.fence
     workers = ThreadWorkers(
-        Runner(connection.cloud, clock),
+        Runner(connection.cloud, clock, fence),
         connection.cluster,
         clock,
         threads=config.cloud.workers,
         ring=bell.ring,
+        fence=fence,
     )
     connection.watch()
     # The snapshot first: whatever it shows was made after, or with, the note that is read then.
@@ -67,7 +72,7 @@ def main(config: Config) -> int:
         remember(config, note, connection.api)
     log.info("running", project=config.project, cluster_uid=connection.namer.cluster_uid)
     journal = _journal(config)
-    loop = Loop(config, connection.namer, connection.cluster, workers, clock, journal)
+    loop = Loop(config, connection.namer, connection.cluster, workers, clock, journal, fence=fence)
     told: queue.SimpleQueue[Told] = queue.SimpleQueue()  # its put may interrupt itself
 
     def run_loop() -> None:
@@ -80,6 +85,7 @@ def main(config: Config) -> int:
 
     for number in SIGNALS:
         signal.signal(number, lambda number, _: told.put(signal.Signals(number)))
+    _stand(candidacy)
     thread = threading.Thread(target=run_loop, name="loop", daemon=True)
     thread.start()
     end = _wait_for(told, connection)
@@ -88,7 +94,8 @@ def main(config: Config) -> int:
     stop.set()
     bell.ring()
     thread.join(STOP_SEC)
-    all_ended = workers.stop(STOP_SEC)
+    all_ended = workers.stop(STOP_SEC) and not thread.is_alive()
+    _step_down(candidacy, all_ended=all_ended)
     connection.close()
     if journal is not None:
         journal.close()
@@ -97,10 +104,31 @@ def main(config: Config) -> int:
     log.info("stopped", all_ended=all_ended)
     code = 1 if isinstance(end, Exception) else 0
     if not all_ended:  # Python would wait for these threads, perhaps for minutes
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        _exit(code)
     return code
+
+
+def _stand(candidacy: Candidacy | None) -> None:
+    """Try to lead; where somebody else does, go on as a standby."""
+    if candidacy is not None:
+        candidacy.start()
+        candidacy.acquire(LEAD_SEC)
+
+
+def _step_down(candidacy: Candidacy | None, *, all_ended: bool) -> None:
+    """Let others lead: at once, or after the Lease's duration while something is still under way."""
+    if candidacy is None:
+        return
+    if all_ended:
+        candidacy.release(STOP_SEC)
+    else:
+        candidacy.end(STOP_SEC)
+
+
+def _exit(code: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _journal(config: Config) -> FileJournal | None:

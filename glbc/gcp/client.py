@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from glbc.errors import CloudError, Denied, NotFound, NotReady, Transient
+from glbc.engine.ports import Fence
+from glbc.engine.term import ALONE
+from glbc.errors import CloudError, Denied, NotFound, NotLeading, NotReady, Transient
 from glbc.gcp import table
 from glbc.gcp.refusals import failed, one_line, refused
 from glbc.gcp.retry import Retry
@@ -77,6 +79,7 @@ class GoogleCloud:
         operation_timeout_sec: limit for an operation, from the moment it was accepted.
         projects: kinds that live in another project.
         retry: the retry policy; tests pass one that does not sleep.
+        fence: whether this process may (still) write.
 
     Raises:
         Denied: there are no credentials.
@@ -93,12 +96,14 @@ class GoogleCloud:
         operation_timeout_sec: float = 600.0,
         projects: Mapping[str, str] | None = None,
         retry: Retry | None = None,
+        fence: Fence = ALONE,
     ) -> None:
         self._project = project
         self._projects = projects or {}
         self._call_timeout_sec = call_timeout_sec
         self._operation_timeout_sec = operation_timeout_sec
         self._retry = retry or Retry()
+        self._fence = fence
         self._library = _Library()
         credentials = self._credentials(anonymous)
         options = {"api_endpoint": endpoint} if endpoint else None
@@ -167,7 +172,8 @@ class GoogleCloud:
         Raises:
             CloudError: refused at once, or failed as an operation. NotFound: the resource or
                 something that the body refers to. NotReady with the reason `operationTimeout`:
-                accepted, but how it ended is not known yet.
+                accepted, but how it ended is not known yet. NotLeading: it would have to be sent
+                again, and another process may lead by now.
             ValueError: the call cannot be expressed: the kind has no such verb, a field is unknown
                 to the library, or a patch would clear a list (an update without it does).
         """
@@ -178,12 +184,25 @@ class GoogleCloud:
         what = f"{call.verb} {call.key}"
         request = self._mutation(row, mutation, call)
         method = getattr(self._clients[row.client], mutation.method)
-        operation = self._retry.mutation(partial(self._send, what, method, request))
+        operation = self._retry.mutation(
+            self._fenced(what, partial(self._send, what, method, request))
+        )
         if not _is_done(operation):
             operation = self._wait(what, call.key, operation.get("name", ""))
         error = failed(what, operation)
         if error is not None:
             raise error
+
+    def _fenced(self, what: str, send: Callable[[], Body]) -> Callable[[], Body]:
+        """Return what sends a mutation, each time only in the term in which the call began."""
+        term = self._fence.term()
+
+        def fenced() -> Body:
+            if not term or self._fence.term() != term:
+                raise NotLeading(f"{what}: not sent: another process may lead")
+            return send()
+
+        return fenced
 
     def _listed(self, kind: str, place: Where, row: Row) -> Iterator[Body]:
         project = self._projects.get(kind, self._project)
