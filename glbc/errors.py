@@ -68,6 +68,10 @@ class ClusterError(GlbcError):
         self.status = status
 
 
+class NotLeading(CloudError, ClusterError):
+    """Another process may lead: nothing was sent. No answer of anybody, and no fault of the action."""
+
+
 ANY: Final = ""
 
 MEANING: Final[tuple[tuple[int, str, type[CloudError]], ...]] = (

@@ -377,6 +377,11 @@ PLANNED: Final = (
     Row(
         "SecretAwaited", "Its Ingress names a Secret that is being read; a few seconds at most.", ""
     ),
+    Row(
+        "NotListedYet",
+        "glbc has begun to lead a moment ago: it first lists what the process that led before has left.",
+        "Where it lasts: see in the log which list fails.",
+    ),
     Row("ReadOnly", "glbc runs in read-only mode.", "Switch it off."),
     Row(
         "Paused",

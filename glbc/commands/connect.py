@@ -1,9 +1,14 @@
 """Where settings become adapters: the cloud and the cluster that a command talks to."""
 
+import random
 from collections.abc import Callable
 
 from glbc.commands.evidence import Evidence
 from glbc.config import Config, ConfigError
+from glbc.engine.clock import SystemClock
+from glbc.engine.gate import Gate
+from glbc.engine.ports import Fence
+from glbc.engine.term import ALONE
 from glbc.errors import CloudError, ClusterError, GlbcError, NotFound
 from glbc.gcp.client import GoogleCloud
 from glbc.gcp.limiter import Class, Limiter
@@ -11,6 +16,7 @@ from glbc.kube.client import Api, connect
 from glbc.kube.cluster import KubeCluster, read_identity
 from glbc.kube.identity import PROVIDER_UID, UID
 from glbc.kube.identity_watch import IdentityWatch
+from glbc.kube.lease import Candidacy, Elector, new_identity
 from glbc.kube.note import read_note
 from glbc.model.keys import Kind
 from glbc.model.views import VIEWS
@@ -29,7 +35,8 @@ class Connection:
         Args:
             config: the settings.
             on_change: called from any thread when the cluster changes.
-            write: may the cluster's identity be written where it is missing?
+            write: will something be written? Then the cluster's identity, where it is missing, and the
+                Lease of those who write: `candidacy` is there, and not started.
 
         Raises:
             ConfigError: no project is set.
@@ -38,7 +45,9 @@ class Connection:
         check_project(config)
         self.api: Api = connect(config.kube.kubeconfig, config.kube.context)
         read_note(self.api)  # does the API server answer, and let us read?
-        self.cloud = open_cloud(config)
+        self.candidacy = self._candidacy(config, on_change) if write else None
+        self.gate = Gate(self.candidacy or ALONE)
+        self.cloud = open_cloud(config, self.gate)
         self._evidence = Evidence(config, self.cloud)
         identity = read_identity(
             self.api,
@@ -78,6 +87,15 @@ class Connection:
         self.api.close()
         self.cloud.close()
 
+    def _candidacy(self, config: Config, on_change: Callable[[], None]) -> Candidacy | None:
+        """Return the candidacy for the Lease, unless this process leads without asking."""
+        if not config.lease.enabled:
+            return None
+        api = self.api.fork(connections=1)  # nothing may hold up a renewal
+        chance = random.SystemRandom().random
+        elector = Elector(api, SystemClock(), config.lease, new_identity(), chance)
+        return Candidacy(elector, on_change)
+
 
 def check_project(config: Config) -> None:
     """Raise ConfigError unless it is said where load balancers are."""
@@ -85,8 +103,8 @@ def check_project(config: Config) -> None:
         raise ConfigError("configuration", "project", "is not set", "give --project")
 
 
-def open_cloud(config: Config) -> GoogleCloud:
-    """Return the cloud, once it has answered.
+def open_cloud(config: Config, fence: Fence = ALONE) -> GoogleCloud:
+    """Return the cloud, once it has answered; it is written to only where the fence allows it.
 
     Raises:
         GlbcError: it does not answer, or refuses.
@@ -106,6 +124,7 @@ def open_cloud(config: Config) -> GoogleCloud:
                 Class.WAIT: config.cloud.waits_per_min,
             }
         ),
+        fence=fence,
     )
     try:
         cloud.list(Kind.BACKEND_SERVICE)

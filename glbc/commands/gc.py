@@ -118,7 +118,7 @@ def _collect(
     wants.take()
     survey(inventory, wants.runner)  # whoever was asked may have taken a while
     progress = Progress(out, len(free), quiet=request.as_json)
-    sweep(planned, inventory, wants.runner, config.cloud.workers, progress.tell)
+    sweep(planned, inventory, wants.runner, wants.fence, config.cloud.workers, progress.tell)
     rows = found({})
     if request.as_json:
         _write_json(out, as_json(rows, progress.failed, progress.deleted) | {"note": note})

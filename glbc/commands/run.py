@@ -2,7 +2,8 @@
 
 The main thread only waits for a signal: a handler runs between any two of its instructions and may
 take no lock that the code it interrupts could hold. What is under way in the cloud gets a few
-seconds; then the process ends, and whoever starts next plans on what is there.
+seconds; then the process ends, and whoever starts next plans on what is there. Of several processes
+the one that holds the Lease works; the others look on, and one of them follows it.
 """
 
 import os
@@ -30,6 +31,7 @@ from glbc.engine.loop import Loop, run
 from glbc.engine.workers import ThreadWorkers
 from glbc.errors import GlbcError
 from glbc.kube.identity_watch import IdentityChanged
+from glbc.kube.lease import Candidacy
 from glbc.kube.note import read_note
 from glbc.model.views import VIEWS
 from glbc.ops import logs
@@ -39,6 +41,7 @@ from glbc.ops.metrics import Metrics
 log = structlog.get_logger()
 
 STOP_SEC: Final = 3.0  # how long what is under way may take after a signal
+LEAD_SEC: Final = 1.0  # how long a start waits to lead at once; then it goes on as a standby
 LOOK_SEC: Final = 10.0  # how often it is checked that the watches' threads live
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -59,13 +62,14 @@ def main(config: Config) -> int:
     bell = Bell(config, clock)
     write = not config.guards.read_only
     connection = Connection(config, bell.change, write=write)
-    gate = Gate(connection.cloud)
+    candidacy, fence = connection.candidacy, connection.gate
     workers = ThreadWorkers(
-        Runner(gate, clock),
+        Runner(connection.cloud, clock, fence),
         connection.cluster,
         clock,
         threads=config.cloud.workers,
         ring=bell.ring,
+        fence=fence,
     )
     connection.watch()
     # The snapshot first: whatever it shows was made after, or with, the note that is read then.
@@ -74,7 +78,7 @@ def main(config: Config) -> int:
     journal = _journal(config)
     metrics = Metrics(lambda: loop.turn, VIEWS)
     notes = Journals(metrics, *([journal] if journal else []))
-    loop = Loop(config, connection.namer, connection.cluster, workers, clock, notes)
+    loop = Loop(config, connection.namer, connection.cluster, workers, clock, notes, fence=fence)
     stop_page = live.started(loop.window, connection.namer, config, clock, metrics)
     if write:
         remember(config, note, connection.api)
@@ -89,9 +93,10 @@ def main(config: Config) -> int:
             how = bug
         told.put(how)
 
-    connection.identity.start(partial(_end_for, gate, told))
+    connection.identity.start(partial(_end_for, connection.gate, told))
     for number in SIGNALS:
         signal.signal(number, lambda number, _: told.put(signal.Signals(number)))
+    _stand(candidacy)
     thread = threading.Thread(target=run_loop, name="loop", daemon=True)
     thread.start()
     end = _wait_for(told, connection)
@@ -100,17 +105,39 @@ def main(config: Config) -> int:
     stop_page()
     bell.ring()
     thread.join(STOP_SEC)
-    all_ended = workers.stop(STOP_SEC)
+    all_ended = workers.stop(STOP_SEC) and not thread.is_alive()
+    _step_down(candidacy, all_ended=all_ended)
     connection.close()
     if journal is not None:
         journal.close()
     log.info("stopped", all_ended=all_ended)
     code = 1 if isinstance(end, Exception) else 0
     if not all_ended:  # Python would wait for these threads, perhaps for minutes
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        _exit(code)
     return code
+
+
+def _stand(candidacy: Candidacy | None) -> None:
+    """Try to lead; where somebody else does, go on as a standby."""
+    if candidacy is not None:
+        candidacy.start()
+        candidacy.acquire(LEAD_SEC)
+
+
+def _step_down(candidacy: Candidacy | None, *, all_ended: bool) -> None:
+    """Let others lead: at once, or after the Lease's duration while something is still under way."""
+    if candidacy is None:
+        return
+    if all_ended:
+        candidacy.release(STOP_SEC)
+    else:
+        candidacy.end(STOP_SEC)
+
+
+def _exit(code: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _journal(config: Config) -> FileJournal | None:
@@ -141,7 +168,7 @@ def _wait_for(told: "queue.SimpleQueue[Told]", connection: Connection) -> Told:
 
 def _end_for(gate: Gate, told: "queue.SimpleQueue[Told]", changed: IdentityChanged) -> None:
     """Let nothing more be written, and end."""
-    gate.shut("the identity of the cluster has changed")
+    gate.shut()
     told.put(changed)
 
 

@@ -13,6 +13,8 @@ from glbc.config import Config
 from glbc.engine.clock import SystemClock
 from glbc.engine.executor import Runner
 from glbc.engine.inventory import Inventory
+from glbc.engine.ports import Fence
+from glbc.engine.term import ALONE
 from glbc.errors import GlbcError
 from glbc.kube.lease import Candidacy, Elector, new_identity
 from glbc.kube.note import read_note
@@ -37,6 +39,7 @@ class Wants(Protocol):
 
     namer: Namer
     runner: Runner
+    fence: Fence
 
     def names(self) -> frozenset[str]:
         """Return the front-end names of the Ingresses that there are."""
@@ -82,6 +85,7 @@ class Living:
         self._candidacy: Candidacy | None = None
         self._config = decided(config, read_note(self._connection.api), snapshot)
         self.namer = self._connection.namer
+        self.fence: Fence = ALONE
         self.runner = Runner(self._connection.cloud, SystemClock())
 
     def _snapshot(self) -> Snapshot:
@@ -149,6 +153,8 @@ class Living:
                 f"gc: {self._candidacy.holder()}: it collects by itself what nothing needs; stop it "
                 "first, or give --dry-run to look"
             )
+        self.fence = self._candidacy
+        self.runner = Runner(self._connection.cloud, SystemClock(), self.fence)
 
     def close(self) -> None:
         """Let the Lease go and end all connections."""
@@ -166,6 +172,7 @@ class Gone:
         check_project(config)
         self._cloud = open_cloud(config)
         self.namer = Namer(config.cluster_uid, kube_system_uid, config.provider_uid)
+        self.fence: Fence = ALONE
         self.runner = Runner(self._cloud, SystemClock())
 
     def names(self) -> frozenset[str]:

@@ -21,8 +21,17 @@ from glbc.engine.jobs import (
     Probe,
     ReadJob,
 )
-from glbc.engine.ports import Clock, Cloud
-from glbc.errors import AlreadyExists, CloudError, NotFound, Rejected, Stale, Transient
+from glbc.engine.ports import Clock, Cloud, Fence
+from glbc.engine.term import ALONE
+from glbc.errors import (
+    AlreadyExists,
+    CloudError,
+    NotFound,
+    NotLeading,
+    Rejected,
+    Stale,
+    Transient,
+)
 from glbc.model import codec
 from glbc.model.calls import Call, Verb
 from glbc.model.graph import Observed
@@ -41,14 +50,15 @@ READ_AFTER_CREATE: Final = frozenset(
 class Runner:
     """Runs jobs against a cloud. Stateless; shared by all workers."""
 
-    def __init__(self, cloud: Cloud, clock: Clock) -> None:
+    def __init__(self, cloud: Cloud, clock: Clock, fence: Fence = ALONE) -> None:
         self._cloud = cloud
         self._clock = clock
+        self._fence = fence
 
     def run(self, job: Job) -> Outcome:
         """Run one job to its end."""
         began = self._clock.monotonic()
-        attempt = Attempt(self._cloud, self._clock)
+        attempt = Attempt(self._cloud, self._clock, self._fence)
         error: CloudError | None = None
         bodies: tuple[Body, ...] = ()
         health: tuple[tuple[Probe, str], ...] = ()
@@ -61,7 +71,7 @@ class Runner:
                 case ReadJob():
                     attempt.read(job.key)
                 case ActionJob():
-                    attempt.act(job.action, job.live)
+                    attempt.act(job.action, job.live, job.term)
         except CloudError as failure:
             error = failure
             if isinstance(job, ActionJob):
@@ -110,9 +120,11 @@ class Runner:
 class Attempt:
     """One job under way: what it has read and sent so far."""
 
-    def __init__(self, cloud: Cloud, clock: Clock) -> None:
+    def __init__(self, cloud: Cloud, clock: Clock, fence: Fence) -> None:
         self._cloud = cloud
         self._clock = clock
+        self._fence = fence
+        self._term = 0  # in which it may write
         self.body: Body | None = None
         self.was_read = False
         self.read_began = 0.0
@@ -131,8 +143,13 @@ class Attempt:
         self.body, self.was_read = body, True
         return body
 
-    def act(self, action: Action, live: Observed | None) -> None:
-        """Carry out the action: its writes in order, and the reads that they need."""
+    def act(self, action: Action, live: Observed | None, term: int) -> None:
+        """Carry out the action: its writes in order, and the reads that they need.
+
+        Raises:
+            NotLeading: its term has ended before a write.
+        """
+        self._term = term
         match action.op:
             case Op.CREATE:
                 self._create(action)
@@ -262,5 +279,7 @@ class Attempt:
     def _send(
         self, verb: Verb, key: ResourceKey, body: Body | None, query: Mapping[str, str] = {}
     ) -> None:
+        if self._fence.term() != self._term:
+            raise NotLeading(f"{verb} {key}: not sent: another process may lead")
         self.writes += 1
         self._cloud.call(Call(verb, key, body, query))

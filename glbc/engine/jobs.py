@@ -31,6 +31,7 @@ class ActionJob(msgspec.Struct, frozen=True):
 
     action: Action
     live: Observed | None
+    term: int  # in which it was planned; it is carried out in no other
 
 
 class Probe(msgspec.Struct, frozen=True, order=True, cache_hash=True):

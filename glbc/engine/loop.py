@@ -20,10 +20,11 @@ from glbc.engine.health import Health
 from glbc.engine.inventory import Inventory
 from glbc.engine.jobs import ActionJob, HealthJob, ListJob, Outcome, ReadJob
 from glbc.engine.journal import Journal, entry_of
-from glbc.engine.ports import Clock, Cluster, Workers
+from glbc.engine.ports import Clock, Cluster, Fence, Workers
 from glbc.engine.publisher import Publisher
 from glbc.engine.reports import Reports
 from glbc.engine.switches import Switches
+from glbc.engine.term import ALONE, Term
 from glbc.engine.window import Window
 from glbc.errors import (
     AlreadyExists,
@@ -31,6 +32,7 @@ from glbc.errors import (
     Denied,
     InUse,
     NotFound,
+    NotLeading,
     QuotaExceeded,
     Rejected,
     Stale,
@@ -67,7 +69,7 @@ HINT = {
 class Loop:
     """The owner of inventory, plan and everything in flight. One thread."""
 
-    def __init__(  # a composition root hands everything over once
+    def __init__(  # noqa: PLR0913 (a composition root hands everything over once)
         self,
         config: Config,
         namer: Namer,
@@ -75,6 +77,8 @@ class Loop:
         workers: Workers,
         clock: Clock,
         journal: Journal | None = None,
+        *,
+        fence: Fence = ALONE,
     ) -> None:
         self.config = config
         self.namer = namer
@@ -100,6 +104,7 @@ class Loop:
         self._suspected: set[ResourceKey] = set()  # … because one of ours may be in them too
         self._seen_complete = False
         self._guards = Guards(config, namer, clock)
+        self._term = Term(fence, clock)
         self._health = Health(config, clock)
         self._reports = Reports(self._health, clock)
         self._switches = Switches(self._health, clock)
@@ -113,6 +118,8 @@ class Loop:
             True if this turn started or published something.
         """
         self._fold()
+        if self._term.begins(self._kinds()) and self._listed_at:
+            self.resync(self._listed_at)
         self._unpark()
         self.inventory.forget_misfits(self.clock.monotonic())
         listing = self._list_again()
@@ -128,12 +135,13 @@ class Loop:
             full = plan(desired.graph, actual, desired.keep, self._parked)
         verdicts = {one.key for one in full.actions} | {one.key for one in full.blocked}
         self.inventory.agreed(one for one in desired.graph if one.key not in verdicts)
-        due = self._guards.hold(full, self.turn, snapshot, desired, actual)
+        held = self._guards.hold(full, self.turn, snapshot, desired, actual)
+        due = guard.listed_first(held, self._term.unlisted)
         self.turn = Turn(snapshot, desired, actual, due)
         self._health.look(desired, actual)
-        started = self._start(due)
+        started = self._term.lasts() and self._start(due)
         asked = self._read(snapshot, desired)
-        told = self._publish(self.turn)
+        told = self._term.lasts() and self._term.surveyed() and self._publish(self.turn)
         flying, states = self._flying.values(), self._health.states()
         self.window.show(self.turn, flying, states, self._kinds())
         return listing or started or asked or told
@@ -153,7 +161,8 @@ class Loop:
             if kind not in self._listing
         )
         due.extend((*self._guards.due(), *self.inventory.misfits_due(), *self._health.wake_at()))
-        due.extend(self._reports.due())
+        if self._term.number:
+            due.extend(self._reports.due())
         if self.turn is not None:
             until = self.turn.desired.until
             due.append(now + max(0.0, until - self.clock.time()))
@@ -220,7 +229,8 @@ class Loop:
                 continue
             self._flying[action.key] = action
             self.inventory.expect(action.key)
-            self.workers.start(ActionJob(action, self.inventory.get(action.key)))
+            live = self.inventory.get(action.key)
+            self.workers.start(ActionJob(action, live, self._term.number))
             started = True
         return started
 
@@ -303,6 +313,8 @@ class Loop:
             if job.kind == Kind.INSTANCE_GROUP:
                 for key in unread:
                     self.inventory.doubt(key)
+        if not self._term.listed(job.kind, outcome):
+            wait = 0.0
         self._listed_at[job.kind] = outcome.ended - self.config.resync_sec + wait
 
     def _fold_read(self, outcome: Outcome, key: ResourceKey) -> None:
@@ -333,6 +345,8 @@ class Loop:
                 if self.turn is not None:
                     seen = self.turn.snapshot
                     self._publisher.tell(done_notes(action, seen), seen, happened=True)
+        elif isinstance(outcome.error, NotLeading):
+            log.info("action_dropped", **fields, error=str(outcome.error))
         else:
             log.warning("action_failed", **fields, seconds=seconds, error=str(outcome.error))
             self._fold_refusal(outcome, action, outcome.error)

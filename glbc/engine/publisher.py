@@ -7,7 +7,7 @@ import structlog
 
 from glbc.engine.backoff import Backoff
 from glbc.engine.ports import Clock, Workers
-from glbc.errors import ClusterError
+from glbc.errors import ClusterError, NotLeading
 from glbc.model.calls import EventNote, Write
 from glbc.model.views import Snapshot
 
@@ -71,8 +71,9 @@ class Publisher:
             if error is None:
                 self._backoff.cleared(slot)
                 continue
-            self._warn(write, error)
-            self._backoff.failed(slot, self._clock.monotonic())
+            if not isinstance(error, NotLeading):
+                self._warn(write, error)
+                self._backoff.failed(slot, self._clock.monotonic())
             self._sent.pop(slot, None)
             if isinstance(write, EventNote):
                 self._told.discard(write)

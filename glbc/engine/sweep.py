@@ -10,6 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from glbc.engine.executor import Runner
 from glbc.engine.inventory import Inventory
 from glbc.engine.jobs import ActionJob, Outcome
+from glbc.engine.ports import Fence
 from glbc.errors import CloudError
 from glbc.model.keys import ResourceKey
 from glbc.plan.planner import Action, Plan, Refusal, frontier
@@ -21,6 +22,7 @@ def sweep(
     planned: Planner,
     inventory: Inventory,
     runner: Runner,
+    fence: Fence,
     threads: int,
     tell: Callable[[Outcome, Action], None],
 ) -> Plan:
@@ -30,6 +32,7 @@ def sweep(
         planned: plans on what the inventory holds now, given what was refused.
         inventory: everything that was seen.
         runner: carries out one action.
+        fence: says whether this process may (still) write.
         threads: how many at a time.
         tell: called after each, for progress and the journal.
     """
@@ -37,9 +40,10 @@ def sweep(
     flying: dict[Future[Outcome], Action] = {}
     with ThreadPoolExecutor(threads, thread_name_prefix="cloud") as pool:
         while True:
-            due = planned(refused)
+            term = fence.term()
+            due = planned(refused) if term else Plan()
             for action in frontier(due, flying.values()):
-                job = ActionJob(action, inventory.get(action.key))
+                job = ActionJob(action, inventory.get(action.key), term)
                 flying[pool.submit(runner.run, job)] = action
             if not flying:
                 return due

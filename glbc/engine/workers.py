@@ -13,8 +13,9 @@ import structlog
 
 from glbc.engine.executor import Runner
 from glbc.engine.jobs import HealthJob, Job, ListJob, Outcome
-from glbc.engine.ports import Clock, Cluster
-from glbc.errors import CloudError, ClusterError
+from glbc.engine.ports import Clock, Cluster, Fence
+from glbc.engine.term import ALONE
+from glbc.errors import CloudError, ClusterError, NotLeading
 from glbc.model.calls import EventNote, Write
 
 log = structlog.get_logger()
@@ -33,11 +34,13 @@ class ThreadWorkers:
         *,
         threads: int,
         ring: Callable[[], None],
+        fence: Fence = ALONE,
     ) -> None:
         self._runner = runner
         self._cluster = cluster
         self._clock = clock
         self._ring = ring
+        self._fence = fence
         self._cloud = ThreadPoolExecutor(threads, thread_name_prefix="cloud")
         self._observe = ThreadPoolExecutor(4, thread_name_prefix="observe")
         self._publisher = ThreadPoolExecutor(1, thread_name_prefix="publish")
@@ -53,7 +56,7 @@ class ThreadWorkers:
     def publish(self, write: Write) -> None:
         """Carry out a Kubernetes write, one after the other; an address never waits behind events."""
         pool = self._teller if isinstance(write, EventNote) else self._publisher
-        pool.submit(self._write, write)
+        pool.submit(self._write, write, self._fence.term())
 
     def drain(self) -> list[Outcome]:
         """Return the outcomes since the last call."""
@@ -89,10 +92,10 @@ class ThreadWorkers:
         self._outcomes.put(outcome)
         self._ring()
 
-    def _write(self, write: Write) -> None:
+    def _write(self, write: Write, term: int) -> None:
         error: ClusterError | None = None
         try:
-            self._cluster.write(write)
+            write_in(term, self._fence, self._cluster, write)
         except ClusterError as failure:
             error = failure
         except Exception as bug:
@@ -100,6 +103,18 @@ class ThreadWorkers:
             error = ClusterError(f"internal error: {bug!r}")
         self._written.put((write, error))
         self._ring()
+
+
+def write_in(term: int, fence: Fence, cluster: Cluster, write: Write) -> None:
+    """Carry out a Kubernetes write in the term in which it was decided.
+
+    Raises:
+        NotLeading: that term has ended.
+        ClusterError: refused or failed.
+    """
+    if not term or fence.term() != term:
+        raise NotLeading("not written: another process may lead")
+    cluster.write(write)
 
 
 def _drained(items: "queue.SimpleQueue[Item]") -> list[Item]:

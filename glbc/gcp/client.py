@@ -12,7 +12,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from glbc.errors import CloudError, Denied, NotFound, NotReady, RateLimited, Transient
+from glbc.engine.ports import Fence
+from glbc.engine.term import ALONE
+from glbc.errors import (
+    CloudError,
+    Denied,
+    NotFound,
+    NotLeading,
+    NotReady,
+    RateLimited,
+    Transient,
+)
 from glbc.gcp import table
 from glbc.gcp.limiter import Class, Limiter
 from glbc.gcp.refusals import failed, one_line, refused
@@ -79,6 +89,7 @@ class GoogleCloud:
         projects: kinds that live in another project.
         retry: the retry policy; tests pass one that does not sleep.
         limiter: how often each class of calls may be sent; None: as often as it comes.
+        fence: whether this process may (still) write.
 
     Raises:
         Denied: there are no credentials.
@@ -96,6 +107,7 @@ class GoogleCloud:
         projects: Mapping[str, str] | None = None,
         retry: Retry | None = None,
         limiter: Limiter | None = None,
+        fence: Fence = ALONE,
     ) -> None:
         self._limiter = limiter or Limiter({})
         self._project = project
@@ -103,6 +115,7 @@ class GoogleCloud:
         self._call_timeout_sec = call_timeout_sec
         self._operation_timeout_sec = operation_timeout_sec
         self._retry = retry or Retry()
+        self._fence = fence
         self._library = _Library()
         credentials = self._credentials(anonymous)
         options = {"api_endpoint": endpoint} if endpoint else None
@@ -175,7 +188,8 @@ class GoogleCloud:
         Raises:
             CloudError: refused at once, or failed as an operation. NotFound: the resource or
                 something that the body refers to. NotReady with the reason `operationTimeout`:
-                accepted, but how it ended is not known yet.
+                accepted, but how it ended is not known yet. NotLeading: it would have to be sent
+                again, and another process may lead by now.
             ValueError: the call cannot be expressed: the kind has no such verb, a field is unknown
                 to the library, or a patch would clear a list (an update without it does).
         """
@@ -186,12 +200,24 @@ class GoogleCloud:
         what = f"{call.verb} {call.key}"
         request = self._mutation(row, mutation, call)
         method = getattr(self._clients[row.client], mutation.method)
-        operation = self._retry.mutation(partial(self._send, what, method, request, Class.WRITE))
+        check = self._in_this_term(what)
+        send = partial(self._send, what, method, request, Class.WRITE, check=check)
+        operation = self._retry.mutation(send)
         if not _is_done(operation):
             operation = self._wait(what, call.key, operation.get("name", ""))
         error = failed(what, operation)
         if error is not None:
             raise error
+
+    def _in_this_term(self, what: str) -> Callable[[], None]:
+        """Return what raises NotLeading as soon as the term is over in which a call began."""
+        term = self._fence.term()
+
+        def check() -> None:
+            if not term or self._fence.term() != term:
+                raise NotLeading(f"{what}: not sent: another process may lead")
+
+        return check
 
     def _listed(self, kind: str, place: Where, row: Row) -> Iterator[Body]:
         project = self._projects.get(kind, self._project)
@@ -259,7 +285,7 @@ class GoogleCloud:
                 return
             request.page_token = page["nextPageToken"]
 
-    def _send(
+    def _send(  # noqa: PLR0913  (what goes with one request)
         self,
         what: str,
         method: Callable[..., Any],
@@ -267,11 +293,16 @@ class GoogleCloud:
         calls: Class,
         *,
         patient: bool = False,
+        check: Callable[[], None] = lambda: None,
         timeout_sec: float | None = None,
     ) -> Body:
-        """Send one HTTP request, when its class may, and return the answer's REST JSON."""
+        """Send one HTTP request, when its class may, and return the answer's REST JSON.
+
+        `check` may refuse it at the last moment: the limiter may have taken a minute.
+        """
         library = self._library
         self._limiter.take(calls, patient=patient)
+        check()
         try:
             answer = method(
                 request=request, retry=None, timeout=timeout_sec or self._call_timeout_sec

@@ -101,6 +101,19 @@ def grace(plan: Plan, left: Collection[ResourceKey]) -> Plan:
     return hold(plan, lambda one: why if one.op is Op.DELETE and one.key in left else None)
 
 
+def listed_first(plan: Plan, unlisted: Collection[str]) -> Plan:
+    """Hold back what is about a kind that was not listed since we lead, and meanwhile every loss.
+
+    What the one who led before did last is not in our view: what seems to be missing may be there.
+    """
+    if not unlisted:
+        return plan
+    shown = f"{', '.join(sorted(unlisted))}: not listed since glbc began to lead"
+    why = Why(Reason.NOT_LISTED_YET, shown, "it waits for the list")
+    known = hold(plan, lambda one: why if one.key.kind in unlisted else None)
+    return hold_losses(known, lambda _: why)
+
+
 def read_only(plan: Plan) -> Plan:
     """Hold everything back."""
     why = Why(Reason.READ_ONLY, "read-only mode", "switch it off")

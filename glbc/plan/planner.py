@@ -70,6 +70,7 @@ class Reason(StrEnum):
     JUST_LEFT = "JustLeft"
     VIEW_INCOMPLETE = "ViewIncomplete"
     SUDDENLY_EMPTY = "SuddenlyEmpty"
+    NOT_LISTED_YET = "NotListedYet"
     FINALIZER_MISSING = "FinalizerMissing"
     SECRET_AWAITED = "SecretAwaited"  # noqa: S105 (a reason code)
     READ_ONLY = "ReadOnly"

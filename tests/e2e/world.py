@@ -12,6 +12,7 @@ from fakes.stack import Stack
 
 UID = "c90a6bd2f1e34567"
 GRACE_SEC = 1  # how long a backend stays that an edit has left
+LEASE = "{duration_sec: 3, renew_deadline_sec: 2.5, retry_sec: 0.5}"  # kill -9 leaves it behind
 WITHIN = 60.0  # seconds that anything may take on a slow machine
 READS = ("get", "list", "aggregatedList", "listInstances", "wait", "getHealth")
 KINDS = (
@@ -158,7 +159,7 @@ class World(Stack):
     def glbc_options(self) -> list[str]:
         options = super().glbc_options()
         path = self.directory / "config.yaml"
-        path.write_text(f"backend_grace_sec: {GRACE_SEC}\n{self.config}")
+        path.write_text(f"backend_grace_sec: {GRACE_SEC}\nlease: {LEASE}\n{self.config}")
         return [*options, "--config", str(path)]
 
     def said(self, word: str) -> int:

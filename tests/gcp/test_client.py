@@ -16,6 +16,7 @@ from glbc.errors import (
     AlreadyExists,
     InUse,
     NotFound,
+    NotLeading,
     QuotaExceeded,
     RateLimited,
     Stale,
@@ -337,3 +338,23 @@ def test_twenty_threads_share_the_adapter_and_its_connections(world, url, connec
     assert not [text for text in said if "pool is full" in text]
     opened = sum(count for text, count in said.items() if text.startswith("Starting new HTTP"))
     assert opened <= 2 * workers  # one connection for each thread to each of two collections
+
+
+class Fallen:
+    """A fence that says these terms, one for each look, and the last one for ever."""
+
+    def __init__(self, *terms):
+        self._terms = list(terms)
+
+    def term(self):
+        return self._terms.pop(0) if len(self._terms) > 1 else self._terms[0]
+
+
+@pytest.mark.parametrize("later", [pytest.param(0, id="no"), pytest.param(2, id="another")])
+def test_what_was_not_answered_is_not_sent_again_in_no_or_another_term(world, url, connect, later):
+    cloud = connect(url, fence=Fallen(1, 1, later))
+    world.faults.add("healthChecks.insert", LoseAnswer(acted=False))
+    with pytest.raises(NotLeading):
+        cloud.call(insert(CHECK))
+    assert names(cloud, Kind.HEALTH_CHECK) == []
+    assert world.counts()["compute.healthChecks.insert"] == 1

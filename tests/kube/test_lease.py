@@ -81,6 +81,16 @@ class TestOneLeads:
             DURATION - RETRY - 0.1 <= took <= DURATION + 1.6
         )  # the loop's turn fits into the rest
 
+    def test_a_candidate_comes_when_the_lease_runs_out_whatever_its_rhythm(
+        self, site: Site, pair
+    ) -> None:
+        first, second = pair
+        first.asleep = True
+        site.run(14, 0.05)
+        ends = second.elector._sight.expires() - 5000.0
+        site.until(lambda: second.writes)
+        assert 0.0 <= site.clock.monotonic() - ends <= 0.15
+
     def test_somebody_elses_words_on_the_lease_stay(self, site: Site, pair) -> None:
         first, _ = pair
         body = {"metadata": {"labels": {"a": "b"}}}

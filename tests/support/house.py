@@ -22,6 +22,9 @@ from glbc.engine.executor import Runner
 from glbc.engine.jobs import Job, Outcome
 from glbc.engine.journal import Journal
 from glbc.engine.loop import Loop
+from glbc.engine.ports import Fence
+from glbc.engine.term import ALONE
+from glbc.engine.workers import write_in
 from glbc.errors import CloudError, ClusterError, Transient, meaning
 from glbc.kube.client import ApiError
 from glbc.kube.writer import Writer
@@ -221,18 +224,21 @@ class InProcessCluster:
 class InlineWorkers:
     """Runs a job when its outcome is asked for; the seed decides which come first."""
 
-    def __init__(self, runner: Runner, cluster: InProcessCluster, seed: int = 0) -> None:
+    def __init__(
+        self, runner: Runner, cluster: InProcessCluster, seed: int = 0, fence: Fence = ALONE
+    ) -> None:
         self._runner = runner
         self._cluster = cluster
+        self._fence = fence
         self._random = random.Random(seed)
         self._jobs: list[Job] = []
-        self._writes: list[Write] = []
+        self._writes: list[tuple[Write, int]] = []
 
     def start(self, job: Job) -> None:
         self._jobs.append(job)
 
     def publish(self, write: Write) -> None:
-        self._writes.append(write)
+        self._writes.append((write, self._fence.term()))
 
     def drain(self) -> list[Outcome]:
         jobs, self._jobs = self._jobs, []
@@ -243,15 +249,15 @@ class InlineWorkers:
 
     def drain_writes(self) -> list[tuple[Write, ClusterError | None]]:
         writes, self._writes = self._writes, []
-        return [(write, self._carried_out(write)) for write in writes]
+        return [(write, self._carried_out(write, term)) for write, term in writes]
 
     @property
     def waiting(self) -> int:
         return len(self._jobs) + len(self._writes)
 
-    def _carried_out(self, write: Write) -> ClusterError | None:
+    def _carried_out(self, write: Write, term: int) -> ClusterError | None:
         try:
-            self._cluster.write(write)
+            write_in(term, self._fence, self._cluster, write)
         except ClusterError as error:
             return error
         return None
@@ -270,6 +276,8 @@ class House:
         shared_vpc: bool = False,
         start: float = 1_700_000_000.0,
         namer: Namer | None = None,
+        clock: VirtualClock | None = None,
+        fence: Fence = ALONE,
         **settings: Any,
     ) -> None:
         """Make the worlds (`nodes`: name → zone) unless they are given, and start the controller.
@@ -277,7 +285,8 @@ class House:
         With `shared_vpc` the network, and so the firewall rule, is in a project of its own. The clock
         begins at `start` (seconds since 1970).
         """
-        self.clock = VirtualClock(start)
+        self.clock = clock or VirtualClock(start)
+        self.fence = fence
         host = HOST if shared_vpc else ""
         self.gce = gce or GceWorld(project=PROJECT, clock=self.clock, host_project=host)
         if shared_vpc:
@@ -303,9 +312,16 @@ class House:
         """Start a fresh controller: nothing of an earlier one is known to it."""
         self.cloud = InProcessCloud(self.gce)
         self.cluster = InProcessCluster(self.kube)
-        self.workers = InlineWorkers(Runner(self.cloud, self.clock), self.cluster, self.seed)
+        runner = Runner(self.cloud, self.clock, self.fence)
+        self.workers = InlineWorkers(runner, self.cluster, self.seed, self.fence)
         self.loop = Loop(
-            self.config, self.namer, self.cluster, self.workers, self.clock, self.journal
+            self.config,
+            self.namer,
+            self.cluster,
+            self.workers,
+            self.clock,
+            self.journal,
+            fence=self.fence,
         )
 
     def apply(self, *objects: dict[str, Any]) -> None:
