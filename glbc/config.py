@@ -69,6 +69,13 @@ ObjectName = Annotated[
         description="give a name of a-z, 0-9 and dashes",
     ),
 ]
+HttpAddress = Annotated[
+    str,
+    Meta(
+        pattern=r"^(([0-9.]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5})?\Z",
+        description='give IP:PORT such as 127.0.0.1:8081, port 0 for a free one, or "" for none',
+    ),
+]
 Text = Annotated[str, Meta(description="give text")]
 Flag = Annotated[bool, Meta(description="give true or false")]
 Count = Annotated[int, Meta(ge=0, description="give a whole number, 0 for no limit")]
@@ -114,6 +121,12 @@ class CloudConfig(Section, frozen=True):
     # seconds, 1-86400; how long one operation may take before its resource is read again
     call_timeout_sec: CallSec = 60
     # seconds, 1-3600; how long one HTTP call may take
+    reads_per_min: Count = 700
+    # lists, gets and reads of health; the default is under half of what a project is documented to have; 0: no limit
+    writes_per_min: Count = 700
+    # mutations; likewise
+    waits_per_min: Count = 700
+    # waits for operations; likewise
 
 
 class KubeConfig(Section, frozen=True):
@@ -166,6 +179,14 @@ class LeaseConfig(Section, frozen=True):
     # seconds, 0.1-3600, below renew_deadline_sec; how often the leader renews
 
 
+class HttpConfig(Section, frozen=True):
+    """What can be looked at over HTTP; nothing can be changed there."""
+
+    address: HttpAddress = "127.0.0.1:8081"
+    # IP:PORT of the page with the live picture; it names every Ingress to whoever can reach it, so the
+    # default is this machine alone (kubectl port-forward reaches it); port 0: a free one; "": no page
+
+
 class LimitsConfig(Section, frozen=True):
     """Limits of the cloud that its documentation does not establish; met before anything is sent."""
 
@@ -190,11 +211,14 @@ class Config(Section, frozen=True):
     journal: JournalConfig = JournalConfig()
     guards: GuardsConfig = GuardsConfig()
     lease: LeaseConfig = LeaseConfig()
+    http: HttpConfig = HttpConfig()
 
     cluster_uid: Uid = ""
     # suffix of names; empty: found as ingress-gce does, in ConfigMap kube-system/ingress-uid
     provider_uid: Uid = ""
     # suffix of the firewall rule's name; empty: from the same ConfigMap, else the cluster uid
+    shared_identity: Flag = False
+    # true: start although another cluster seems to have the same uid; only if that cluster is gone
     default_backend_service: ServiceKey = "kube-system/default-http-backend"
     # namespace/name; serves what no rule matches, where the Ingress names nobody; "": there is none, and an
     # Ingress whose rules do not match everything must name its own
@@ -381,9 +405,16 @@ def _check_cidrs(cidrs: Any) -> None:
         ipaddress.ip_network(text)
 
 
+def _check_http_address(address: Any) -> None:
+    host, _, port = address.rpartition(":")
+    if address and (ipaddress.ip_address(host.strip("[]")) and int(port) > 65535):
+        raise ValueError(address)
+
+
 _CHECKS: Final[dict[str, Callable[[Any], None]]] = {
     "node_port_ranges": _check_port_ranges,
     "health_check_source_ranges": _check_cidrs,
+    "http.address": _check_http_address,
 }
 
 

@@ -208,6 +208,12 @@ FINDINGS: Final = (
         "Set `spec.defaultBackend`, or `default_backend_service` in the configuration.",
     ),
     Row(
+        Reason.NOT_KNOWN,
+        "Told by `glbc plan --from` only: something that the manifests leave to the cluster, such as a "
+        "node port, or that only the cloud can tell. What depends on it is not in the plan.",
+        "Write it down in the manifests, or plan against the cluster and the cloud.",
+    ),
+    Row(
         Reason.NO_NODE_PORT,
         "A Service port has no node port, so that no node can be asked for it.",
         "Set the Service's type to `NodePort`.",
@@ -485,6 +491,12 @@ TOLD: Final = (
         "BackendUnhealthy",
         "For half a minute no instance of a backend has answered its health check.",
         "See that the pods answer 200 to it, and that the firewall lets the probes in.",
+    ),
+    Row(
+        "Orphaned",
+        "The Ingress was deleted with the annotation `glbc.gcp.kubernetes.io/orphan`: its load balancer "
+        "serves on as it is, and nodes that come when no Ingress is left do not join it.",
+        "`glbc gc --ingress NAMESPACE/NAME` deletes it; an Ingress of the same name takes it over.",
     ),
     Row("BackendHealthy", "A backend that was told to fail answers again.", ""),
 )

@@ -14,11 +14,12 @@ from msgspec import UNSET
 from glbc.model.compute import Spec
 from glbc.model.graph import Ownership
 from glbc.model.keys import Kind, ResourceKey
-from glbc.model.record import with_record
+from glbc.model.record import ORPHANED, with_record
 from glbc.model.views import Snapshot
 from glbc.naming import Identity, Namer, Scheme
 
 _NOTHING: Final = re.compile(r"")
+_ORPHAN: Final = re.compile(rf'(\{{"{re.escape(ORPHANED)}":"[^"/]+/[^"/]+"\}})?')
 _INGRESS: Final = re.compile(r'\{"kubernetes\.io/ingress-name": ?"[^"/]+/[^"/]+"\}')
 
 GRAMMAR: Final[dict[Kind, re.Pattern[str]]] = {
@@ -36,7 +37,7 @@ GRAMMAR: Final[dict[Kind, re.Pattern[str]]] = {
     Kind.FIREWALL: re.compile(r"GCE L7 firewall rule"),
     # These have no description of ours: empty fits.
     Kind.INSTANCE_GROUP: _NOTHING,
-    Kind.URL_MAP: _NOTHING,
+    Kind.URL_MAP: _ORPHAN,
     Kind.SSL_CERTIFICATE: _NOTHING,
     Kind.ADDRESS: _NOTHING,
 }

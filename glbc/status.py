@@ -16,12 +16,14 @@ from glbc.model.compute import ForwardingRule, TargetHttpsProxy
 from glbc.model.finding import Finding, ObjectRef, Severity
 from glbc.model.graph import Graph, Observed, Ownership
 from glbc.model.keys import Kind, ResourceKey
+from glbc.model.kinds import ROWS
+from glbc.model.record import orphan_of
 from glbc.model.views import Ingress, Node, Service, Snapshot
-from glbc.naming import FINALIZER_V1, FINALIZER_V2, Namer, is_valid_name, scheme_of
+from glbc.naming import FINALIZER_V1, FINALIZER_V2, Namer
 from glbc.plan.planner import Action, Blocked, Op, Plan, Reason
 from glbc.translate import annotations, firewall
 from glbc.translate.desired import Desired, Served, needs_finalizer
-from glbc.translate.lower import FrontEndKeys
+from glbc.translate.leaving import leaves_it_behind, leaving_front
 from glbc.translate.wishes import is_paused
 
 
@@ -35,6 +37,7 @@ class Told(StrEnum):
     POLICY_RESTORED = "SecurityPolicyRestored"
     UNHEALTHY = "BackendUnhealthy"
     HEALTHY = "BackendHealthy"
+    ORPHANED = "Orphaned"
 
 
 TOLD: Mapping[Reason, str] = {
@@ -74,13 +77,7 @@ def leaving_keys(
 
     What another Ingress wants under the same name (v1 names are joined and cut) is not waited for.
     """
-    scheme = scheme_of(ingress.metadata.finalizers or ())
-    if scheme is None:
-        return ()
-    names = namer.frontend(scheme, ingress.metadata.namespace, ingress.metadata.name)
-    if not is_valid_name(names.url_map):
-        return ()  # Compute Engine refuses such a name, so nothing can have it
-    keys = FrontEndKeys.of(names, config).all()
+    keys = leaving_front(ingress, namer, config)
     return tuple(key for key in keys if key not in desired.graph and key not in desired.keep)
 
 
@@ -213,6 +210,11 @@ def releases(  # noqa: PLR0913  # everything that may still hold an Ingress back
     for name in sorted(desired.leaving):
         ingress = snapshot.ingresses[name]
         own = leaving_keys(ingress, desired, namer, config)
+        if leaves_it_behind(ingress):
+            if not _is_marked(leaving_front(ingress, namer, config), actual):
+                continue
+            stays = f"its load balancer stays and serves on; `glbc gc --ingress {name}` deletes it"
+            yield from _event(ingress.ref, "Normal", Told.ORPHANED, stays, snapshot)
         made = any(ingress.ref in action.wanted_by for action in flying)
         if made or shared_due or any(not _is_gone(key, actual, gone) for key in own):
             continue
@@ -235,6 +237,12 @@ def releases(  # noqa: PLR0913  # everything that may still hold an Ingress back
             finalizers=left,
             annotations=cleared or None,
         )
+
+
+def _is_marked(keys: Iterable[ResourceKey], actual: Graph[Observed]) -> bool:
+    """Tell whether every URL map that there is of these says that it was left behind."""
+    maps = (actual.get(key) for key in keys if key.kind == Kind.URL_MAP)
+    return all(orphan_of(live.spec.description) for live in maps if live is not None)
 
 
 def done_notes(action: Action, snapshot: Snapshot) -> Iterator[EventNote]:
@@ -380,6 +388,8 @@ def _is_gone(
 def _held_by_others(key: ResourceKey, actual: Graph[Observed]) -> bool:
     """Tell whether somebody else's resource uses `key`, directly or through others."""
     todo: list[ResourceKey] = [key]
+    for kind in ROWS[Kind(key.kind)].outlives:
+        todo.extend(one.key for one in actual.of_kind(kind) if one.ownership is Ownership.OWNED)
     seen: set[ResourceKey] = set()
     while todo:
         for user in _users(todo.pop(), actual, seen):

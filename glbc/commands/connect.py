@@ -3,13 +3,18 @@
 import random
 from collections.abc import Callable
 
+from glbc.commands.evidence import Evidence
 from glbc.config import Config, ConfigError
 from glbc.engine.clock import SystemClock
+from glbc.engine.ports import Fence
 from glbc.engine.term import ALONE
 from glbc.errors import CloudError, ClusterError, GlbcError, NotFound
 from glbc.gcp.client import GoogleCloud
+from glbc.gcp.limiter import Class, Limiter
 from glbc.kube.client import Api, connect
 from glbc.kube.cluster import KubeCluster, read_identity
+from glbc.kube.identity import PROVIDER_UID, UID
+from glbc.kube.identity_watch import IdentityWatch
 from glbc.kube.lease import Candidacy, Elector, new_identity
 from glbc.kube.note import read_note
 from glbc.model.keys import Kind
@@ -36,37 +41,33 @@ class Connection:
             ConfigError: no project is set.
             GlbcError: the cluster or the cloud does not answer, or refuses.
         """
-        if not config.project:
-            raise ConfigError("configuration", "project", "is not set", "give --project")
+        check_project(config)
         self.api: Api = connect(config.kube.kubeconfig, config.kube.context)
         read_note(self.api)  # does the API server answer, and let us read?
         self.candidacy = self._candidacy(config, on_change) if write else None
         self.fence = self.candidacy or ALONE
-        self.cloud = GoogleCloud(
-            project=config.project,
-            endpoint=config.cloud.endpoint,
-            anonymous=config.cloud.anonymous,
-            workers=config.cloud.workers,
-            call_timeout_sec=config.cloud.call_timeout_sec,
-            operation_timeout_sec=config.cloud.operation_timeout_sec,
-            projects=projects_of(config),
-            fence=self.fence,
-        )
-        self._check_cloud(config)
+        self.cloud = open_cloud(config, self.fence)
+        self._evidence = Evidence(config, self.cloud)
         identity = read_identity(
             self.api,
             cluster_uid=config.cluster_uid,
             provider_uid=config.provider_uid,
             write=write,
+            ask_cloud=self._evidence.told,
         )
         self.namer = Namer(identity.cluster_uid, identity.kube_system_uid, identity.firewall_name)
-        self.cluster = KubeCluster(self.api, on_change=lambda _: on_change())
+        given = {UID: config.cluster_uid, PROVIDER_UID: config.provider_uid}
+        from_flags = frozenset(key for key, value in given.items() if value)
+        self.identity = IdentityWatch(self.api, identity, from_flags=from_flags, keep=write)
+        self.cluster = KubeCluster(
+            self.api, on_change=lambda _: on_change(), believe=self.identity.same_cluster
+        )
 
     def watch(self) -> None:
         """Start to watch the cluster and wait for the first complete view.
 
         Raises:
-            ClusterError: it does not come.
+            GlbcError: it does not come, or another cluster has the same identity.
         """
         self.cluster.start()
         if not self.cluster.wait_synced(SYNC_SEC):
@@ -76,9 +77,11 @@ class Connection:
                 f"{self.api.host}: {missing} could not be listed within {SYNC_SEC:.0f} s: "
                 "check the API server and glbc's permissions"
             )
+        self._evidence.refuse_taken(self.cluster.snapshot(), self.namer)
 
     def close(self) -> None:
         """Stop the watches and close the connections."""
+        self.identity.stop()
         self.cluster.stop()
         self.api.close()
         self.cloud.close()
@@ -92,19 +95,48 @@ class Connection:
         elector = Elector(api, SystemClock(), config.lease, new_identity(), chance)
         return Candidacy(elector, on_change)
 
-    def _check_cloud(self, config: Config) -> None:
-        try:
-            self.cloud.list(Kind.BACKEND_SERVICE)
-        except NotFound as error:
-            raise GlbcError(
-                f"project {config.project}: does not exist at {config.cloud.endpoint}: "
-                "check --project"
-            ) from error
-        except CloudError as error:
-            raise GlbcError(
-                f"{config.cloud.endpoint}: {_why(error)}: check the endpoint, the project and the "
-                "credentials"
-            ) from error
+
+def check_project(config: Config) -> None:
+    """Raise ConfigError unless it is said where load balancers are."""
+    if not config.project:
+        raise ConfigError("configuration", "project", "is not set", "give --project")
+
+
+def open_cloud(config: Config, fence: Fence = ALONE) -> GoogleCloud:
+    """Return the cloud, once it has answered; `fence` says whether it may be written to.
+
+    Raises:
+        GlbcError: it does not answer, or refuses.
+    """
+    cloud = GoogleCloud(
+        project=config.project,
+        endpoint=config.cloud.endpoint,
+        anonymous=config.cloud.anonymous,
+        workers=config.cloud.workers,
+        call_timeout_sec=config.cloud.call_timeout_sec,
+        operation_timeout_sec=config.cloud.operation_timeout_sec,
+        projects=projects_of(config),
+        fence=fence,
+        limiter=Limiter(
+            {
+                Class.READ: config.cloud.reads_per_min,
+                Class.WRITE: config.cloud.writes_per_min,
+                Class.WAIT: config.cloud.waits_per_min,
+            }
+        ),
+    )
+    try:
+        cloud.list(Kind.BACKEND_SERVICE)
+    except NotFound as error:
+        raise GlbcError(
+            f"project {config.project}: does not exist at {config.cloud.endpoint}: check --project"
+        ) from error
+    except CloudError as error:
+        raise GlbcError(
+            f"{config.cloud.endpoint}: {_why(error)}: check the endpoint, the project and the "
+            "credentials"
+        ) from error
+    return cloud
 
 
 def _why(error: CloudError) -> str:

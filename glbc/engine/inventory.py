@@ -16,6 +16,7 @@ from glbc.model.graph import Graph, Observed, Ownership, Resource
 from glbc.model.keys import Kind, Ref, ResourceKey, Scope
 from glbc.model.kinds import MANAGED, POLICIES, ROWS
 from glbc.model.views import Hints, Misfit
+from glbc.plan.orphans import left_behind
 from glbc.plan.planner import Action
 from glbc.plan.simulate import done
 
@@ -209,7 +210,12 @@ class Inventory:
         misfits = {
             key: self._misfit(key, missing=missing) for key, (_, missing) in self._misfits.items()
         }
-        return msgspec.structs.replace(hints, policies=dict(self._policies), misfits=misfits)
+        return msgspec.structs.replace(
+            hints,
+            policies=dict(self._policies),
+            misfits=misfits,
+            left_behind=left_behind(self.graph()),
+        )
 
     def _put(self, key: ResourceKey, body: Body, began: float) -> None:
         old = self._there.get(key)

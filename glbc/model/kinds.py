@@ -66,6 +66,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     before_traffic: frozenset[str] = frozenset()  # fields set before anything begins to refer to it
     after: dict[str, tuple[Kind, str]] = {}  # field -> the field of a referred kind set before it
     fingerprint: bool = False  # patch and update demand it
+    outlives: frozenset[Kind] = frozenset()  # kinds that need it and do not refer to it
     cost: str = ""  # what keeping one costs when nothing needs it
 
 
@@ -278,6 +279,7 @@ ROWS: Final[dict[Kind, Row]] = {
         initial=frozenset({"description"}),
         unordered=frozenset({"source_ranges", "target_tags"}),
         keyed={"allowed": Keyed(_protocol_of, merge=_same_ports)},
+        outlives=frozenset({Kind.BACKEND_SERVICE}),  # it lets their probes in
         defaults={"source_ranges": (), "target_tags": ()},
     ),
 }

@@ -10,8 +10,10 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 KEY: Final = "glbc.gcp.kubernetes.io/set"
+ORPHANED: Final = "glbc.gcp.kubernetes.io/orphaned"  # of a URL map: the Ingress that is gone
 FEATURES: Final = "x-features"  # upstream's own list of what a backend service needs
 INGRESS: Final = "kubernetes.io/ingress-name"  # upstream writes front ends' with blanks
+SERVICE: Final = "kubernetes.io/service-name"
 ESCAPES: Final = (("&", "\\u0026"), ("<", "\\u003c"), (">", "\\u003e"))  # as Go's json.Marshal
 
 
@@ -22,6 +24,29 @@ def recorded(description: object) -> frozenset[str]:
     _, known = _parts(description)
     paths = known.get(KEY, ())
     return frozenset(path for path in paths if isinstance(path, str))
+
+
+def users_in(description: str) -> str:
+    """Return what a description says that its resource is for: an Ingress, a Service, or ""."""
+    _, known = _parts(description)
+    for kind, key in (("ingress", INGRESS), ("service", SERVICE)):
+        if isinstance(known.get(key), str):
+            return f"{kind} {known[key]}"
+    return ""
+
+
+def orphan_of(description: object) -> str:
+    """Return the Ingress (`namespace/name`) that has left a load balancer behind on purpose, or ""."""
+    if not isinstance(description, str) or ORPHANED not in description:
+        return ""
+    _, known = _parts(description)
+    found = known.get(ORPHANED)
+    return found if isinstance(found, str) else ""
+
+
+def orphan_mark(ingress: str) -> str:
+    """Return the description of a URL map that an Ingress (`namespace/name`) leaves behind."""
+    return _joined("", {ORPHANED: ingress})
 
 
 def with_record(description: str, paths: Iterable[str]) -> str:

@@ -380,4 +380,6 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     # URL map, backend that it waits for and that is reached -> since when, seconds since 1970
     stuck: frozenset[ResourceKey] = frozenset()  # URL maps of which the cloud refused a warm-up
     firewalls: Mapping[ResourceKey, Firewall] = {}  # every rule of the network's project
+    left_behind: Mapping[str, frozenset[ResourceKey]] = {}
+    # Ingress that is gone and left its load balancer on purpose -> all that this needs
     protocols: Mapping[ResourceKey, str] = {}  # our backend services -> what each speaks now

@@ -16,7 +16,7 @@ from glbc.model.compute import Spec
 from glbc.model.keys import Kind, ResourceKey
 from glbc.model.kinds import ROWS, Keyed, Row
 from glbc.model.private import Private
-from glbc.model.record import recorded, renewed
+from glbc.model.record import orphan_of, recorded, renewed
 
 RIDING: Final[Mapping[str, frozenset[str]]] = {
     Kind.HEALTH_CHECK: frozenset({"http_health_check", "https_health_check", "http2_health_check"}),
@@ -69,6 +69,8 @@ def diff(
             continue
         if name in row.initial:
             if name == "description":
+                if orphan_of(wanted) != orphan_of(there):
+                    changes.append(Change(name, there, wanted if orphan_of(wanted) else UNSET))
                 continue
             if there is UNSET and name in RIDING.get(kind, ()):
                 (changes if said.asks(path) else riding).append(Change(name, UNSET, wanted))

@@ -264,7 +264,7 @@ def _with_needs(
     """Return the action with what must be done before it, or why it cannot be done at all."""
     needs: set[ResourceKey] = set()
     if action.op is Op.DELETE:
-        for user in sorted(actual.referrers(action.key)):
+        for user in sorted(_users(action, actual)):
             verdict = draft.get(user)
             if not isinstance(verdict, Action) or not _lets_go(verdict, action.key):
                 hint = "it goes when nothing refers to it any more"
@@ -284,6 +284,15 @@ def _with_needs(
                 return _blocked(action, gap[0], str(target), gap[1])
         needs.update(_earlier_fields(action, targets, draft))
     return msgspec.structs.replace(action, needs=frozenset(needs)) if needs else action
+
+
+def _users(action: Action, actual: Graph[Observed]) -> set[ResourceKey]:
+    """Return what has to let go of a resource, or to go, before it is deleted."""
+    users = set(actual.referrers(action.key))
+    if action.reason is Reason.UNWANTED:
+        for kind in ROWS[Kind(action.key.kind)].outlives:
+            users.update(live.key for live in actual.of_kind(kind) if _owned(actual, live.key))
+    return users
 
 
 def _must_be_done(verdict: Action | Blocked) -> bool:

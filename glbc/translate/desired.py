@@ -20,6 +20,7 @@ from glbc.naming import Namer, Scheme, finalizer_of, is_valid_name, scheme_of
 from glbc.translate import cluster, firewall, lower, multicluster, podless, probes
 from glbc.translate.classes import class_finding, is_ours
 from glbc.translate.ingress import Reader, scheme_for
+from glbc.translate.leaving import leaves_it_behind, leaving_front, marked
 from glbc.translate.multicluster import is_multi_cluster
 from glbc.translate.reading import Translated
 from glbc.translate.reasons import AWAITED, Reason
@@ -78,7 +79,7 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
             and (old.balancing, old.instance_tags) == (new.balancing, new.instance_tags)
             and (old.firewalls, old.misfits) == (new.firewalls, new.misfits)
             and (old.refused, old.checks) == (new.refused, new.checks)
-            and old.unlisted == new.unlisted
+            and (old.unlisted, old.left_behind) == (new.unlisted, new.left_behind)
             and all(one.hints_hold(new, now) for one in self.read.values())
             and all(old.url_maps.get(key) == new.url_maps.get(key) for key in self.consulted)
         )
@@ -123,23 +124,17 @@ def translate(
         now: seconds since 1970, for what certificates say of their time.
     """
     before, settings = before or Desired(graph=Graph()), (namer, config)
-    findings: list[Finding] = []
-    leaving: set[str] = set()
-    claims: dict[str, Claim] = {}
-    for name in sorted(snapshot.ingresses):
-        ingress = snapshot.ingresses[name]
-        deleted = ingress.metadata.deletion_timestamp is not None
-        if not deleted and (odd := class_finding(ingress, snapshot, config)):
-            findings.append(odd)
-        if not deleted and is_ours(ingress, snapshot, config):
-            scheme = scheme_for(ingress, namer, hints, config)
-            names = _names(ingress, scheme, namer, before.served.get(name))
-            claims[name] = Claim(ingress, scheme, names)
-        elif scheme_of(ingress.metadata.finalizers or ()) and not is_multi_cluster(ingress):
-            leaving.add(name)
+    claims, leaving, findings = _sorted_out(snapshot, hints, settings, before)
+    kept: set[ResourceKey] = set()  # of those that break, and of those that leave it behind
+    marks: list[Resource] = []
+    for one in (snapshot.ingresses[name] for name in leaving):
+        if leaves_it_behind(one):
+            parts = leaving_front(one, namer, config)
+            kept.update(parts)
+            marks.extend(marked(one, parts, hints))
     read: dict[str, Translated] = {}
     served: dict[str, Served] = {}
-    failed: dict[str, lower.FrontEndKeys] = {}  # nothing that they have now is lost
+    again = FOREVER
     owners = _owners(claims)
     for name, claim in claims.items():
         if owners.get(claim.names.url_map) != name:
@@ -149,7 +144,8 @@ def translate(
         try:
             read[name] = _read(claim, before.read.get(name), (snapshot, hints, now), settings)
         except Exception as bug:  # noqa: BLE001  # one that trips it must not take all others down
-            failed[name] = lower.FrontEndKeys.of(claim.names, config)
+            kept.update(lower.FrontEndKeys.of(claim.names, config).all())
+            again = now + AGAIN_SEC
             findings.append(_internal_error(claim.ingress.ref, bug))
             continue
         if not is_valid_name(claim.names.url_map):
@@ -164,18 +160,39 @@ def translate(
             programmed=read[name].balancer is not None,
         )
     united = _united(read, (snapshot, hints, now), settings, before)
-    if failed:
-        kept = {key for keys in failed.values() for key in keys.all()}
+    if kept:
         kept |= {firewall.key(namer, config)} - set(united.graph.keys())
-        united = msgspec.structs.replace(
-            united, keep=united.keep | kept, until=min(united.until, now + AGAIN_SEC)
-        )
     return msgspec.structs.replace(
         united,
+        graph=Graph((*united.graph, *marks)) if marks else united.graph,
+        keep=united.keep | kept,
+        until=min(united.until, again),
         findings=tuple(sorted({*united.findings, *findings})),
         served=served,
-        leaving=frozenset(leaving),
+        leaving=leaving,
     )
+
+
+def _sorted_out(
+    snapshot: Snapshot, hints: Hints, settings: tuple[Namer, Config], before: Desired
+) -> tuple[dict[str, Claim], frozenset[str], list[Finding]]:
+    """Return which Ingresses are ours, with the names they ask for; which leave; and what is odd."""
+    namer, config = settings
+    findings: list[Finding] = []
+    leaving: set[str] = set()
+    claims: dict[str, Claim] = {}
+    for name in sorted(snapshot.ingresses):
+        ingress = snapshot.ingresses[name]
+        deleted = ingress.metadata.deletion_timestamp is not None
+        if not deleted and (odd := class_finding(ingress, snapshot, config)):
+            findings.append(odd)
+        if not deleted and is_ours(ingress, snapshot, config):
+            scheme = scheme_for(ingress, namer, hints, config)
+            names = _names(ingress, scheme, namer, before.served.get(name))
+            claims[name] = Claim(ingress, scheme, names)
+        elif scheme_of(ingress.metadata.finalizers or ()) and not is_multi_cluster(ingress):
+            leaving.add(name)
+    return claims, frozenset(leaving), findings
 
 
 def _read(
@@ -270,6 +287,8 @@ def _united(
     findings = [finding for one in read.values() for finding in one.findings]
     theirs = multicluster.others(snapshot, namer, config)
     keep = {*theirs.keys, *(key for one in read.values() for key in one.kept)}
+    orphans = [keys for name, keys in hints.left_behind.items() if name not in read]
+    keep.update(*orphans)
     everyone = sorted({one.ingress for one in read.values() if _uses_nodes(one)})
     resources: list[Resource] = []
     lowered: dict[Wanted, tuple[Resource, ...]] = {}
@@ -313,7 +332,9 @@ def _united(
             resources.append(rule)
         findings.extend(firewall.findings(rule, everyone, hints, config))
     firewall_key = firewall.key(namer, config)
-    if config.firewall != "manage" or (read and all(one.key != firewall_key for one in resources)):
+    wanted_by_somebody = bool(read or orphans)
+    made_now = any(one.key == firewall_key for one in resources)
+    if config.firewall != "manage" or (wanted_by_somebody and not made_now):
         keep.add(firewall_key)
     for one in read.values():
         resources.extend(one.resources)

@@ -5,10 +5,10 @@ from glbc.model.finding import ObjectRef
 from glbc.model.keys import ResourceKey
 from glbc.model.views import Ingress, Snapshot
 from glbc.model.wishes import Wishes
-from glbc.naming import Namer, scheme_of
+from glbc.naming import Namer
 from glbc.translate import annotations
 from glbc.translate.desired import Desired
-from glbc.translate.lower import FrontEndKeys
+from glbc.translate.leaving import leaving_front
 
 
 def wishes_of(snapshot: Snapshot, desired: Desired, namer: Namer, config: Config) -> Wishes:
@@ -28,20 +28,12 @@ def wishes_of(snapshot: Snapshot, desired: Desired, namer: Namer, config: Config
         front=front,
         protected=frozenset(one.ref for one in ours if _says(one, annotations.PROTECT)),
         paused=frozenset(one.ref for one in ours if is_paused(one)),
+        leaving=frozenset(snapshot.ingresses[name].ref for name in desired.leaving),
         deleted=frozenset(one.ref for one in ours if one.metadata.deletion_timestamp is not None),
         published=frozenset(one.ref for one in ours if one.address),
         uids={one.ref: one.metadata.uid for one in ours},
         agreed={one.ref: codes for one in ours if (codes := _codes(one))},
     )
-
-
-def leaving_front(ingress: Ingress, namer: Namer, config: Config) -> tuple[ResourceKey, ...]:
-    """Return every part of a front end that may exist under the names of an Ingress that leaves."""
-    scheme = scheme_of(ingress.metadata.finalizers or ())
-    if scheme is None:
-        return ()
-    names = namer.frontend(scheme, ingress.metadata.namespace, ingress.metadata.name)
-    return FrontEndKeys.of(names, config).all()
 
 
 def is_paused(ingress: Ingress) -> bool:

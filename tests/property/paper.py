@@ -367,6 +367,9 @@ def judge(paper: Paper, last: Plan) -> None:
     }
     roots |= {ref for want in paper.wanted for ref in want.refs}
     reasons = reachable(truth, roots | paper.keep | set(paper.parked))
+    backends = truth.of_kind(Kind.BACKEND_SERVICE)
+    if any(node.key in reasons and node.ownership is Ownership.OWNED for node in backends):
+        reasons |= {node.key for node in truth.of_kind(Kind.FIREWALL)}  # it lets their probes in
     leaked = [n.key for n in truth if n.key not in reasons]
     hold("nothing is leaked", not leaked, leaked)
     held = [n.key for n in truth if n.key not in paper.wanted and n.ownership is Ownership.OWNED]

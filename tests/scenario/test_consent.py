@@ -8,6 +8,7 @@ import pytest
 
 from fakes.build import ingress, service
 from glbc.model.views import Snapshot
+from tests.support import pki
 from tests.support.house import House
 
 PREFIX = "glbc.gcp.kubernetes.io/"
@@ -138,6 +139,29 @@ class TestProtected:
         house.apply(noted(web({}), **agreed))
         house.settle()
         assert hosts(house) == ["a.example.com"]
+
+    def test_who_agrees_to_lose_https_does_not_agree_to_lose_everything(self) -> None:
+        made = noted(web(), **{PROTECT: "true"})
+        made["spec"]["tls"] = [{"secretName": "tls"}]
+        house = House()
+        house.apply(pki.secret("shop/tls", *pki.fixed_pair("a.example.com")))
+        house.apply(service("shop/web", "80->30301"), service("shop/api", "80->30302"), made)
+        house.settle()
+        assert len(house.names("forwardingRules")) == 2
+        house.kube.apply({**web(), "spec": {**web()["spec"], "tls": []}})
+        house.apply(noted(web(), **{PROTECT: "true"}))
+        house.settle()
+        assert len(house.names("forwardingRules")) == 2
+        told = {
+            code for event in house.events("Protected") for code in CODE.findall(event["message"])
+        }
+        agreed = {PROTECT: "true", ACKNOWLEDGE: ", ".join(sorted(told))}
+        house.apply(noted(web(), **agreed))
+        house.settle()
+        assert len(house.names("forwardingRules")) == 1
+        house.kube.delete("Ingress", "shop/web")
+        house.settle()
+        assert len(house.names("forwardingRules")) == 1
 
     def test_its_class_changed_away_takes_nothing(self) -> None:
         house = a_shop(noted(web(), **{PROTECT: "true"}))
@@ -290,3 +314,70 @@ def test_a_bug_in_reading_one_ingress_loses_nothing_and_stops_nobody(
     house.settle()
     maps = [body for body in house.gce.resources("urlMaps") if "shop-web" in body["name"]]
     assert [rule["hosts"] for rule in maps[0]["hostRules"]] == [["a.example.com"]]
+
+
+class TestOrphaned:
+    ORPHAN = f"{PREFIX}orphan"
+
+    def left(self, **settings: Any) -> House:
+        house = a_shop(noted(web(), **{self.ORPHAN: "true"}), **settings)
+        house.kube.delete("Ingress", "shop/web")
+        house.settle()
+        assert house.ingress("shop/web") is None
+        return house
+
+    @pytest.mark.parametrize("scheme", ["v1", "v2"])
+    def test_the_ingress_goes_and_all_of_it_serves_on(self, scheme: str) -> None:
+        before = a_shop().ours() if scheme == "v2" else a_shop(new_ingress_scheme="v1").ours()
+        house = self.left(new_ingress_scheme=scheme)
+        assert house.ours() == before
+        assert hosts(house) == ["a.example.com", "b.example.com"]
+        assert house.events("Orphaned")
+        assert house.refused() == []
+
+    def test_nobody_collects_it_later(self) -> None:
+        house = self.left()
+        kept = house.ours()
+        house.start()
+        house.settle(patience=1300)
+        assert house.ours() == kept
+        assert house.cloud.writes == []
+
+    def test_a_neighbour_comes_and_goes_beside_it(self) -> None:
+        house = self.left()
+        kept = house.ours()
+        house.apply(ingress("shop/other", default="api:80"))
+        house.settle()
+        house.kube.delete("Ingress", "shop/other")
+        house.settle(patience=1300)
+        assert house.ours() == kept
+        (rule,) = house.gce.resources("firewalls")
+        assert rule["allowed"][0]["ports"] == ["30000-32767"]
+
+    def test_an_ingress_of_its_name_takes_it_over_with_one_write_and_may_go_for_good(self) -> None:
+        house = self.left()
+        writes = len(house.cloud.writes)
+        house.apply(web())
+        house.settle()
+        assert [call.key.kind for call in house.cloud.writes[writes:]] == ["urlMaps"]
+        (url_map,) = house.gce.resources("urlMaps")
+        assert not url_map.get("description")
+        house.apply(noted(web(), **{self.ORPHAN: "false"}))
+        house.kube.delete("Ingress", "shop/web")
+        house.settle(patience=1300)
+        assert house.ours() == {}
+
+    def test_one_without_a_front_end_just_goes(self) -> None:
+        house = House()
+        house.apply(noted(ingress("shop/web", default="gone:80"), **{self.ORPHAN: "true"}))
+        house.settle()
+        house.kube.delete("Ingress", "shop/web")
+        house.settle()
+        assert house.ingress("shop/web") is None
+        assert house.ours() == {}
+
+    def test_its_class_changed_away_is_no_deletion(self) -> None:
+        house = a_shop(noted(web(), **{self.ORPHAN: "true"}))
+        house.apply(noted(web(), **{self.ORPHAN: "true", "kubernetes.io/ingress.class": "nginx"}))
+        house.settle()
+        assert house.ours() == {}

@@ -142,3 +142,19 @@ class TestSharedVpc:
         house.settle()
         assert house.ingress("shop/web") is None
         assert house.names("backendServices") == []
+
+
+def test_igce_156_the_rule_outlives_a_backend_that_somebody_else_uses() -> None:
+    """Without it the probes of what they serve from our backend would fail."""
+    house = shop(House())
+    (backend,) = house.gce.resources("backendServices")
+    house.gce.seed("urlMaps", "global", "theirs", {"defaultService": backend["selfLink"]})
+    house.kube.delete("Ingress", "shop/web")
+    house.settle(patience=1300)
+    assert house.ingress("shop/web") is None
+    assert rules(house) == [RULE]
+    assert house.names("backendServices") == [backend["name"]]
+    path = "/compute/v1/projects/demo/global/urlMaps/theirs"
+    assert house.gce.handle(Request("DELETE", path)).status == 200
+    house.settle(patience=1300)
+    assert house.ours() == {}

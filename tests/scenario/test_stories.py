@@ -548,7 +548,7 @@ class TestView:
         self,
     ) -> None:
         house = shop(ingress("shop/other", default="dflt:http"))
-        forget_finalizers(house, "shop/web")
+        house.forget_finalizers("shop/web")
         house.kube.delete("Ingress", "shop/web")
         house.settle()
         assert MAP in house.names("urlMaps")
@@ -572,22 +572,6 @@ class TestView:
         house.cluster.broken = False
         house.settle()
         assert house.address("shop/web")
-
-
-def forget_finalizers(house: House, name: str) -> None:
-    from fakes.kube import Request  # noqa: PLC0415
-
-    namespace, _, own = name.partition("/")
-    answer = house.kube.handle(
-        Request(
-            "PATCH",
-            f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses/{own}",
-            {},
-            {"content-type": "application/merge-patch+json"},
-            {"metadata": {"finalizers": None}},
-        )
-    )
-    assert answer.status == 200, answer.body
 
 
 class TestRest:

@@ -20,8 +20,9 @@ from fakes.kube import World as KubeWorld
 from glbc.config import Config
 from glbc.engine.executor import Runner
 from glbc.engine.jobs import Job, Outcome
+from glbc.engine.journal import Journal
 from glbc.engine.loop import Loop
-from glbc.engine.ports import Fence, Journal
+from glbc.engine.ports import Fence
 from glbc.engine.term import ALONE
 from glbc.engine.workers import write_in
 from glbc.errors import CloudError, ClusterError, Transient, meaning
@@ -29,6 +30,7 @@ from glbc.kube.client import ApiError
 from glbc.kube.writer import Writer
 from glbc.model.calls import Call, Verb, Write
 from glbc.model.configs import Credential
+from glbc.model.health import Member
 from glbc.model.keys import ResourceKey
 from glbc.model.views import VIEWS, Snapshot, decode_hook
 from glbc.naming import Namer
@@ -95,10 +97,12 @@ class InProcessCloud:
         answer = self._ask("POST", f"/compute/v1/{group.path}/listInstances", {})
         return [item["instance"] for item in answer.get("items", [])]
 
-    def health(self, service: ResourceKey, group: ResourceKey) -> Sequence[str]:
+    def health(self, service: ResourceKey, group: ResourceKey) -> Sequence[Member]:
         body = {"group": group.link}
         answer = self._ask("POST", f"/compute/v1/{service.path}/getHealth", body)
-        return [item["healthState"] for item in answer.get("healthStatus", [])]
+        return [
+            Member(item["instance"], item["healthState"]) for item in answer.get("healthStatus", [])
+        ]
 
     def call(self, call: Call) -> None:
         self.before(call)
@@ -272,13 +276,16 @@ class House:
         shared_vpc: bool = False,
         clock: VirtualClock | None = None,
         fence: Fence = ALONE,
+        start: float = 1_700_000_000.0,
+        namer: Namer | None = None,
         **settings: Any,
     ) -> None:
         """Make the worlds (`nodes`: name → zone) unless they are given, and start the controller.
 
-        With `shared_vpc` the network, and so the firewall rule, is in a project of its own.
+        With `shared_vpc` the network, and so the firewall rule, is in a project of its own. The clock
+        begins at `start` (seconds since 1970).
         """
-        self.clock = clock or VirtualClock()
+        self.clock = clock or VirtualClock(start)
         self.fence = fence
         host = HOST if shared_vpc else ""
         self.gce = gce or GceWorld(project=PROJECT, clock=self.clock, host_project=host)
@@ -286,6 +293,7 @@ class House:
             settings["network"] = f"projects/{HOST}/global/networks/default"
         self.kube = kube or KubeWorld(clock=self.clock)
         self.seed = seed
+        self.namer = namer or NAMER
         self.config = msgspec.convert({"project": PROJECT, **settings}, Config)
         self.journal: Journal | None = None
         if gce is None:
@@ -308,7 +316,7 @@ class House:
         self.workers = InlineWorkers(runner, self.cluster, self.seed, self.fence)
         self.loop = Loop(
             self.config,
-            NAMER,
+            self.namer,
             self.cluster,
             self.workers,
             self.clock,
@@ -336,6 +344,15 @@ class House:
 
     def ingress(self, name: str) -> dict[str, Any] | None:
         return self.kube.get("Ingress", name)
+
+    def forget_finalizers(self, name: str) -> None:
+        """Take every finalizer off an Ingress, as people do by force."""
+        namespace, _, own = name.partition("/")
+        path = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses/{own}"
+        merge = {"content-type": "application/merge-patch+json"}
+        body = {"metadata": {"finalizers": None}}
+        answer = self.kube.handle(KubeRequest("PATCH", path, {}, merge, body))
+        assert answer.status == 200, answer.body
 
     def address(self, name: str) -> str:
         ingress = self.ingress(name) or {}
