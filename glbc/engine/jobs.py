@@ -31,7 +31,9 @@ class ActionJob(msgspec.Struct, frozen=True):
 
     action: Action
     live: Observed | None
-    term: int  # in which it was planned; it is carried out in no other
+    term: int = (
+        1  # in which it was planned; it is carried out in no other; 1: of those who are alone
+    )
 
 
 class Probe(msgspec.Struct, frozen=True, order=True, cache_hash=True):
