@@ -4,6 +4,7 @@
 in an order that a seed decides; time is virtual.
 """
 
+import copy
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -65,6 +66,7 @@ class InProcessCloud:
         self.world = world
         self.writes: list[Call] = []
         self.before: Callable[[Call], None] = lambda _: None
+        self.sent: Callable[[Call], None] = lambda _: None  # taken on, its operation not over
         self.after: Callable[[Call], None] = lambda _: None
         self._requests = 0
 
@@ -114,6 +116,7 @@ class InProcessCloud:
         operation = self._ask(method, path, body, call.query)
         scope = operation.get("zone", "").rpartition("/projects/")[2].partition("/")[2] or "global"
         name = operation["name"]
+        self.sent(call)
         for _ in range(100):
             if operation["status"] == "DONE":
                 break
@@ -222,6 +225,7 @@ class InlineWorkers:
         self._random = random.Random(seed)
         self._jobs: list[Job] = []
         self._writes: list[Write] = []
+        self.before: Callable[[Job], None] = lambda _: None
 
     def start(self, job: Job) -> None:
         self._jobs.append(job)
@@ -234,7 +238,7 @@ class InlineWorkers:
         self._random.shuffle(jobs)
         some = jobs[: self._random.randint(1, len(jobs))] if jobs else []
         self._jobs = jobs[len(some) :]
-        return [self._runner.run(job) for job in some]
+        return [self._run(job) for job in some]
 
     def drain_writes(self) -> list[tuple[Write, ClusterError | None]]:
         writes, self._writes = self._writes, []
@@ -243,6 +247,10 @@ class InlineWorkers:
     @property
     def waiting(self) -> int:
         return len(self._jobs) + len(self._writes)
+
+    def _run(self, job: Job) -> Outcome:
+        self.before(job)
+        return self._runner.run(job)
 
     def _carried_out(self, write: Write) -> ClusterError | None:
         try:
@@ -263,6 +271,7 @@ class House:
         gce: GceWorld | None = None,
         kube: KubeWorld | None = None,
         shared_vpc: bool = False,
+        namer: Namer = NAMER,
         **settings: Any,
     ) -> None:
         """Make the worlds (`nodes`: name → zone) unless they are given, and start the controller.
@@ -276,6 +285,7 @@ class House:
             settings["network"] = f"projects/{HOST}/global/networks/default"
         self.kube = kube or KubeWorld(clock=self.clock)
         self.seed = seed
+        self.namer = namer
         self.config = Config(project=PROJECT, **settings)
         if gce is None:
             default = {"node-1": "us-central1-a", "node-2": "us-central1-b"}
@@ -294,7 +304,14 @@ class House:
         self.cloud = InProcessCloud(self.gce)
         self.cluster = InProcessCluster(self.kube)
         self.workers = InlineWorkers(Runner(self.cloud, self.clock), self.cluster, self.seed)
-        self.loop = Loop(self.config, NAMER, self.cluster, self.workers, self.clock)
+        self.loop = Loop(self.config, self.namer, self.cluster, self.workers, self.clock)
+
+    def twin(self) -> "House":
+        """Return a house with copies of the worlds as they are now, and a fresh controller."""
+        twin = copy.copy(self)
+        twin.clock, twin.gce, twin.kube = copy.deepcopy((self.clock, self.gce, self.kube))
+        twin.start()
+        return twin
 
     def apply(self, *objects: dict[str, Any]) -> None:
         for obj in objects:
