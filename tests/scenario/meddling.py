@@ -4,7 +4,7 @@ What of an edit is ours to enforce is corrected; what is not stays for as long a
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from fakes.gce import World
@@ -28,6 +28,10 @@ FOREIGN: Final[Mapping[str, Body]] = {
     "healthChecks": {"type": "HTTP", "httpHealthCheck": {"port": 80}, "description": "mine"},
     "firewalls": {"network": "global/networks/default", "allowed": [{"IPProtocol": "tcp"}]},
 }
+
+
+FRONTS: Final = {"http_rule": "targetHttpProxies", "https_rule": "targetHttpsProxies"}
+PROXIES: Final = tuple(FRONTS.values())
 
 
 class Meddler:
@@ -75,10 +79,13 @@ class Meddler:
 
 
 def serving(world: World, ingresses: Mapping[str, Body], fronts: Callable[[str], Any]) -> set[Any]:
-    """Return the paths that are served: from a live rule to a backend with groups that exist."""
+    """Return the paths that are served, over whichever protocol: from a live rule to a backend.
+
+    A backend counts when it has groups, and they exist. A redirect serves nothing by itself.
+    """
     bodies = {
         kind: {body["name"]: body for body in world.resources(kind)}
-        for kind in ("forwardingRules", "targetHttpProxies", "urlMaps", "backendServices")
+        for kind in ("forwardingRules", *PROXIES, "urlMaps", "backendServices")
     }
     groups = {body["selfLink"] for body in world.resources("instanceGroups")}
     ready = {
@@ -88,17 +95,20 @@ def serving(world: World, ingresses: Mapping[str, Body], fronts: Callable[[str],
     }
     found = set()
     for name in ingresses:
-        rule = bodies["forwardingRules"].get(fronts(name).http_rule)
-        proxy = bodies["targetHttpProxies"].get(_last(rule, "target"))
-        served = bodies["urlMaps"].get(_last(proxy, "urlMap"))
-        for matcher in (served or {}).get("pathMatchers", ()):
-            for row in matcher.get("pathRules", ()):
-                target = _last(row, "service")
-                if target in ready:
-                    found |= {(name, path, target) for path in row["paths"]}
-        if _last(served, "defaultService") in ready:
-            found.add((name, "", _last(served, "defaultService")))
+        for field, kind in FRONTS.items():
+            rule = bodies["forwardingRules"].get(getattr(fronts(name), field))
+            proxy = bodies[kind].get(_last(rule, "target"))
+            served = bodies["urlMaps"].get(_last(proxy, "urlMap"))
+            found |= {(name, *route) for route in _routes(served) if route[1] in ready}
     return found
+
+
+def _routes(url_map: Body | None) -> Iterator[tuple[str, str]]:
+    """Yield each path and the name of its backend; "" is every other path."""
+    yield "", _last(url_map, "defaultService")
+    for matcher in (url_map or {}).get("pathMatchers", ()):
+        for row in matcher.get("pathRules", ()):
+            yield from ((path, _last(row, "service")) for path in row["paths"])
 
 
 def _last(body: Body | None, field: str) -> str:
