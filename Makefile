@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
+MINUTES ?= 10
 
 .PHONY: help demo up test check format lint types walls golden picture bench soak lock clean
 
@@ -46,6 +47,9 @@ picture: .venv/installed ## take the picture of the live page again (needs Chrom
 
 bench: .venv/installed   ## counts and ratios of one run, as a table
 	$(BIN)/python -m tests.bench
+
+soak: .venv/installed    ## random trouble and every crash point, for MINUTES=10
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
 lock: .venv/installed    ## write requirements.lock from what is installed now
 	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check > requirements.lock

@@ -5,7 +5,7 @@ One `World`, two doors: `World.handle` in process and `running`/`serve` over HTT
 nothing of glbc and shares no rule with it.
 """
 
-from fakes.gce.faults import Error, FailedOperation, Fault, Lag, LoseAnswer
+from fakes.gce.faults import Error, FailedOperation, Fault, Lag, LoseAnswer, Short
 from fakes.gce.http import running, serve
 from fakes.gce.wire import AnswerLostError, Request, Response
 from fakes.gce.world import World
@@ -19,6 +19,7 @@ __all__ = [
     "LoseAnswer",
     "Request",
     "Response",
+    "Short",
     "World",
     "running",
     "serve",

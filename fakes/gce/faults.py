@@ -48,7 +48,14 @@ class Lag:
     seconds: float
 
 
-Effect = Error | FailedOperation | LoseAnswer | Lag
+@dataclass(frozen=True, slots=True)
+class Short:
+    """A page of a list shows at most so many rows, the last of them first; the rest is to be asked for."""
+
+    rows: int
+
+
+Effect = Error | FailedOperation | LoseAnswer | Lag | Short
 
 
 def means(glob: str, method: str) -> bool:
@@ -138,12 +145,14 @@ def from_json(row: Mapping[str, Any]) -> Fault:
             effect = LoseAnswer()
         case {"lag": seconds}:
             effect = Lag(float(seconds))
+        case {"short": rows}:
+            effect = Short(int(rows))
         case _:
             raise ApiError(
                 400,
                 "invalid",
                 "a fault needs one of error{code,reason,message}, "
-                "failedOperation{code,message,http}, loseAnswer, lag",
+                "failedOperation{code,message,http}, loseAnswer, lag, short",
             )
     times = row.get("times", 1)
     return Fault(

@@ -20,7 +20,7 @@ from fakes.gce.answers import READS
 from fakes.gce.cloud import EXTERNAL_POOL, Call, Cloud, Logged
 from fakes.gce.discovery import PREFIX, Method, discovery
 from fakes.gce.errors import ApiError
-from fakes.gce.faults import Effect, Error, FailedOperation, Lag, LoseAnswer
+from fakes.gce.faults import Effect, Error, FailedOperation, Lag, LoseAnswer, Short
 from fakes.gce.kinds import VOLATILE
 from fakes.gce.links import GLOBAL, Key
 from fakes.gce.operations import WAIT_LIMIT, Operation
@@ -171,7 +171,11 @@ class World(Seeding):
             answer = self._about_operation(call, waited)
         else:
             lag = effect.seconds if isinstance(effect, Lag) else 0.0
+            if isinstance(effect, Short):
+                call = replace(call, query={**call.query, "maxResults": str(effect.rows)})
             answer = Response(200, self._read(call, lag))
+            if isinstance(effect, Short) and isinstance(answer.body.get("items"), list):
+                answer.body["items"].reverse()
         if isinstance(effect, LoseAnswer):
             raise AnswerLostError(method.id)
         return answer

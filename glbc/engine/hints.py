@@ -1,6 +1,6 @@
 """From the actual graph to the little that translation may know of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -37,18 +37,15 @@ def hints_of(
         unlisted: kinds of which nothing is known yet: absence of them means nothing.
     """
     nodes = list(nodes)
-    groups = {
-        node.key
-        for node in nodes
-        if node.key.kind == Kind.INSTANCE_GROUP and node.ownership is Ownership.OWNED
-    }
+    owned = {node.key for node in nodes if node.ownership is Ownership.OWNED}
+    groups = {key for key in owned if key.kind == Kind.INSTANCE_GROUP}
     facts: dict[str, Any] = {
         "url_maps": {},
         "http_proxies": {},
         "https_proxies": {},
         "addresses": {},
         "certificates": {},
-        "rules": {},
+        "rules": _rules(nodes, owned),
         "firewalls": {node.key: node.spec for node in nodes if isinstance(node.spec, Firewall)},
         "protected": {},
         "proxy_policies": {},
@@ -73,7 +70,6 @@ def hints_of(
             case Address(address=str() as ip):
                 facts["addresses"][node.key.name] = ip
             case ForwardingRule(ip_address=str() as ip):
-                facts["rules"][node.key] = ip
                 if isinstance(node.spec.port_range, str):
                     listeners.add((ip, node.spec.port_range, node.key))
     known = {mode for mode in modes if isinstance(mode, str)}
@@ -86,6 +82,16 @@ def hints_of(
         refused=frozenset(refused),
         instance_tags=instance_tags,
     )
+
+
+def _rules(nodes: Iterable[Observed], owned: Container[ResourceKey]) -> dict[ResourceKey, str]:
+    """Return the IPs of rules that are ours or lead to what is ours: no other's IP is ours to keep."""
+    return {
+        node.key: node.spec.ip_address
+        for node in nodes
+        if isinstance(node.spec, ForwardingRule) and isinstance(node.spec.ip_address, str)
+        if any(key in owned for key in (node.key, *node.refs))
+    }
 
 
 def _target(key: ResourceKey, ref: Any) -> dict[ResourceKey, ResourceKey]:

@@ -236,6 +236,7 @@ ROWS: Final[dict[Kind, Row]] = {
             ),
         },
         defaults={"host_rules": (), "path_matchers": ()},
+        recorded=True,
         fingerprint=True,
     ),
     Kind.TARGET_HTTP_PROXY: Row(

@@ -44,9 +44,11 @@ def orphan_of(description: object) -> str:
     return found if isinstance(found, str) else ""
 
 
-def orphan_mark(ingress: str) -> str:
-    """Return the description of a URL map that an Ingress (`namespace/name`) leaves behind."""
-    return _joined("", {ORPHANED: ingress})
+def with_orphan(description: str, ingress: str) -> str:
+    """Return the description with this mark of an Ingress (`namespace/name`), "" for none."""
+    text, known = _parts(description)
+    known = {name: value for name, value in known.items() if name != ORPHANED}
+    return _joined(text, known | ({ORPHANED: ingress} if ingress else {}))
 
 
 def with_record(description: str, paths: Iterable[str]) -> str:

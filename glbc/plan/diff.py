@@ -16,7 +16,7 @@ from glbc.model.compute import Spec
 from glbc.model.keys import Kind, ResourceKey
 from glbc.model.kinds import ROWS, Keyed, Row
 from glbc.model.private import Private
-from glbc.model.record import orphan_of, recorded, renewed
+from glbc.model.record import orphan_of, recorded, renewed, with_orphan
 
 RIDING: Final[Mapping[str, frozenset[str]]] = {
     Kind.HEALTH_CHECK: frozenset({"http_health_check", "https_health_check", "http2_health_check"}),
@@ -69,8 +69,6 @@ def diff(
             continue
         if name in row.initial:
             if name == "description":
-                if orphan_of(wanted) != orphan_of(there):
-                    changes.append(Change(name, there, wanted if orphan_of(wanted) else UNSET))
                 continue
             if there is UNSET and name in RIDING.get(kind, ()):
                 (changes if said.asks(path) else riding).append(Change(name, UNSET, wanted))
@@ -81,7 +79,7 @@ def diff(
         if after != there and not (wanted is UNSET and name in row.immutable):
             changes.append(Change(name, there, after))
     changes = [*changes, *riding] if changes else []
-    return (*_record_change(row, want, live, said, due=bool(changes)), *changes)
+    return (*_words_change(row, want, live, said, due=bool(changes)), *changes)
 
 
 class _Said(msgspec.Struct, frozen=True):
@@ -108,16 +106,20 @@ def _fields(struct: Any) -> tuple[tuple[str, str], ...]:
     return tuple((field.name, field.encode_name) for field in msgspec.structs.fields(struct))
 
 
-def _record_change(row: Row, want: Spec, live: Spec, said: _Said, *, due: bool) -> Iterator[Change]:
-    """Yield the change of our record: with a write that is due, or because it claims too much."""
-    if not row.recorded:
-        return
+def _words_change(row: Row, want: Spec, live: Spec, said: _Said, *, due: bool) -> Iterator[Change]:
+    """Yield the change of what we have to say in the description: our record, and an orphan's mark.
+
+    The record changes with a write that is due, or because it claims too much.
+    """
     before = live.description if isinstance(live.description, str) else ""
-    if due or recorded(before) - said.asked:
-        wanted = want.description if isinstance(want.description, str) else ""
+    wanted = want.description if isinstance(want.description, str) else ""
+    after = before
+    if row.recorded and (due or recorded(before) - said.asked):
         after = renewed(before, wanted, said.asked)
-        if after != before:
-            yield Change("description", live.description, after)
+    if orphan_of(after) != orphan_of(wanted):
+        after = with_orphan(after, orphan_of(wanted))
+    if after != before:
+        yield Change("description", live.description, after or UNSET)
 
 
 def merged(name: str, wanted: Any, there: Any, near: Neighbours, said: _Said) -> Any:

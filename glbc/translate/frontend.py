@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from glbc.config import Config
+from glbc.model.compute import UrlRedirect
 from glbc.model.finding import Finding, Severity
 from glbc.model.keys import GLOBAL, Kind, ResourceKey
 from glbc.model.loadbalancer import Address, SslPolicy
@@ -218,7 +219,7 @@ def _redirect(
             )
             live = hints.http_proxies.get(keys.http_proxy)
             if live is not None:
-                code = "" if live == keys.redirect_map else None
+                code = _live_code(live, hints) if live == keys.redirect_map else None
         elif found.spec is not None and found.spec.redirect_to_https is not None:
             said = found.spec.redirect_to_https
             code = said.response_code_name if said.enabled else None
@@ -244,6 +245,14 @@ def _redirect(
         )
         return None
     return code
+
+
+def _live_code(redirect_map: ResourceKey, hints: Hints) -> str:
+    """Return the response code that a redirect has now; "" for the API's default."""
+    there = hints.url_maps.get(redirect_map)
+    if there is None or not isinstance(there.default_url_redirect, UrlRedirect):
+        return ""
+    return there.default_url_redirect.redirect_response_code or ""
 
 
 def _ssl_policy(

@@ -7,7 +7,7 @@ import msgspec
 from glbc.config import Config
 from glbc.model.graph import Resource, wanted
 from glbc.model.keys import Kind, ResourceKey
-from glbc.model.record import orphan_mark
+from glbc.model.record import recorded, with_orphan
 from glbc.model.views import Hints, Ingress
 from glbc.naming import Namer, is_valid_name, scheme_of
 from glbc.translate import annotations
@@ -37,5 +37,7 @@ def marked(ingress: Ingress, keys: tuple[ResourceKey, ...], hints: Hints) -> Ite
     for key in keys:
         live = hints.url_maps.get(key) if key.kind == Kind.URL_MAP else None
         if live is not None:
-            spec = msgspec.structs.replace(live, description=orphan_mark(name))
-            yield wanted(key, spec, wanted_by=[ingress.ref])
+            there = live.description or ""
+            spec = msgspec.structs.replace(live, description=with_orphan(there, name))
+            asked = {path: str(ingress.ref) for path in recorded(there)}
+            yield wanted(key, spec, enforced=asked, wanted_by=[ingress.ref])

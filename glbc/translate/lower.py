@@ -23,6 +23,7 @@ CHECK_BLOCKS: Final = {
     "HTTPS": "https_health_check",
     "HTTP2": "http2_health_check",
 }
+REDIRECT_CODE: Final = "defaultUrlRedirect.redirectResponseCode"
 NOTHING: Final = Asked(source="")
 
 
@@ -235,13 +236,16 @@ def frontend_resources(balancer: LoadBalancer, config: Config) -> Iterator[Resou
     served = keys.url_map
     if balancer.redirect is not None and keys.redirect_map is not None:
         served = keys.redirect_map
+        enforced = {REDIRECT_CODE: str(owner)} if balancer.redirect else {}
         yield wanted(
             served,
             compute.UrlMap(
+                description=with_record("", enforced) or UNSET,
                 default_url_redirect=compute.UrlRedirect(
                     https_redirect=True, redirect_response_code=balancer.redirect or UNSET
-                )
+                ),
             ),
+            enforced=enforced,
             origin={"default_url_redirect": str(owner)},
             wanted_by=(owner,),
         )

@@ -155,6 +155,7 @@ def front_facts(ingress: Ingress, keys: FrontEndKeys, hints: Hints) -> tuple[Any
     static = annotations.text(meta, annotations.STATIC_IP)
     return (
         hints.http_proxies.get(keys.http_proxy),
+        hints.url_maps.get(keys.redirect_map) if keys.redirect_map else None,
         hints.https_proxies.get(keys.https_proxy),
         hints.proxy_policies.get(keys.https_proxy),
         hints.rules.get(keys.http_rule),

@@ -345,6 +345,28 @@ class TestRedirect:
         redirect = house.body("urlMaps", FRONT.redirect_map or "")["defaultUrlRedirect"]
         assert redirect["redirectResponseCode"] == "FOUND"
 
+    @pytest.mark.parametrize("restart", [False, True], ids=["same process", "after a restart"])
+    def test_a_response_code_goes_with_the_word_for_it(self, restart: bool) -> None:
+        house = shop(good(), web("tls"))
+        before = house.gce.dump()
+        self.config(house, {"redirectToHttps": {"enabled": True, "responseCodeName": "FOUND"}})
+        house.apply(web("tls", annotations={CONFIG: "front"}))
+        house.settle()
+        redirect = house.body("urlMaps", FRONT.redirect_map or "")["defaultUrlRedirect"]
+        assert redirect["redirectResponseCode"] == "FOUND"
+        if restart:
+            house.start()
+            house.settle()
+            assert wrote(house) == []
+        house.apply(web("tls"))
+        house.settle()
+        after = house.gce.dump()
+        for state in (before, after):  # an empty text is none
+            for body in state.values():
+                body.pop("description", "")
+        assert before == after
+        assert house.refused() == []
+
     def test_off_is_make_before_break(self) -> None:
         house = shop(good(), web("tls"))
         self.config(house, {"redirectToHttps": {"enabled": False}})
@@ -361,6 +383,20 @@ class TestRedirect:
         house.settle()
         assert wrote(house) == []
         assert house.events("FrontendConfigNotFound")
+
+    def test_a_frontend_config_that_goes_missing_keeps_the_response_code(self) -> None:
+        house = shop(good(), web("tls"))
+        self.config(house, {"redirectToHttps": {"enabled": True, "responseCodeName": "FOUND"}})
+        house.apply(web("tls", annotations={CONFIG: "front"}))
+        house.settle()
+        house.cloud.writes.clear()
+        house.kube.delete("FrontendConfig", "shop/front")
+        house.settle()
+        assert house.events("FrontendConfigNotFound")
+        assert wrote(house) == []
+        house.start()
+        house.settle()
+        assert wrote(house) == []
 
     def test_v1_names_have_no_redirect_and_it_is_said(self) -> None:
         house = shop(good(), web("tls", finalizers=["networking.gke.io/ingress-finalizer"]))

@@ -4,6 +4,7 @@
 in an order that a seed decides; time is virtual.
 """
 
+import copy
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -70,6 +71,7 @@ class InProcessCloud:
         self.world = world
         self.writes: list[Call] = []
         self.before: Callable[[Call], None] = lambda _: None
+        self.sent: Callable[[Call], None] = lambda _: None  # taken on, its operation not over
         self.after: Callable[[Call], None] = lambda _: None
         self._requests = 0
 
@@ -121,6 +123,7 @@ class InProcessCloud:
         operation = self._ask(method, path, body, call.query)
         scope = operation.get("zone", "").rpartition("/projects/")[2].partition("/")[2] or "global"
         name = operation["name"]
+        self.sent(call)
         for _ in range(100):
             if operation["status"] == "DONE":
                 break
@@ -233,6 +236,7 @@ class InlineWorkers:
         self._random = random.Random(seed)
         self._jobs: list[Job] = []
         self._writes: list[tuple[Write, int]] = []
+        self.before: Callable[[Job], None] = lambda _: None
 
     def start(self, job: Job) -> None:
         self._jobs.append(job)
@@ -245,7 +249,7 @@ class InlineWorkers:
         self._random.shuffle(jobs)
         some = jobs[: self._random.randint(1, len(jobs))] if jobs else []
         self._jobs = jobs[len(some) :]
-        return [self._runner.run(job) for job in some]
+        return [self._run(job) for job in some]
 
     def drain_writes(self) -> list[tuple[Write, ClusterError | None]]:
         writes, self._writes = self._writes, []
@@ -254,6 +258,10 @@ class InlineWorkers:
     @property
     def waiting(self) -> int:
         return len(self._jobs) + len(self._writes)
+
+    def _run(self, job: Job) -> Outcome:
+        self.before(job)
+        return self._runner.run(job)
 
     def _carried_out(self, write: Write, term: int) -> ClusterError | None:
         try:
@@ -323,6 +331,13 @@ class House:
             self.journal,
             fence=self.fence,
         )
+
+    def twin(self) -> "House":
+        """Return a house with copies of the worlds as they are now, and a fresh controller."""
+        twin = copy.copy(self)
+        twin.clock, twin.gce, twin.kube = copy.deepcopy((self.clock, self.gce, self.kube))
+        twin.start()
+        return twin
 
     def apply(self, *objects: dict[str, Any]) -> None:
         for obj in objects:

@@ -56,6 +56,17 @@ def test_the_script_can_be_read_and_cleared(door: Door):
     assert _insert(door, "hc") == 200
 
 
+def test_a_short_page_shows_a_few_rows_backwards_and_where_the_rest_is(door: Door):
+    assert [_insert(door, f"hc-{i}") for i in range(3)] == [200, 200, 200]
+    door.world.clock.advance(1)
+    _script(door, method="healthChecks.list", short=2)
+    first = door.call("GET", CHECKS).body
+    assert [row["name"] for row in first["items"]] == ["hc-1", "hc-0"]
+    rest = door.call("GET", CHECKS, pageToken=first["nextPageToken"]).body
+    assert [row["name"] for row in rest["items"]] == ["hc-2"]
+    assert "nextPageToken" not in rest
+
+
 @pytest.mark.parametrize(
     ("lose", "kept"),
     [

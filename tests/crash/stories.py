@@ -1,0 +1,263 @@
+"""The stories in which the controller is stopped: each a few steps, from an empty cloud back to one.
+
+A step changes the cluster, or the world around the controller, and never waits. After the last step
+of every story all Ingresses go.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from fakes.build import ingress, node, service
+from tests.scenario.test_backendconfig import FEATURES, KEY, OTHER_KEY, install, secret, web_service
+from tests.scenario.test_backendconfig import config as custom
+from tests.support import pki
+from tests.support.house import CLUSTER_UID, House
+
+Step = Callable[[House], None]
+
+HOST: Final = "a.example.com"
+STATIC: Final = "kubernetes.io/ingress.global-static-ip-name"
+FRONTEND_CONFIG: Final = "networking.gke.io/v1beta1.FrontendConfig"
+SERVICES: Final = (
+    service("shop/front", "80->30301"),
+    service("shop/api", "8080->30302"),
+    service("shop/dflt", "80->30303"),
+    service("shop/next", "80->30304"),
+    service("shop/spare", "80->30305"),
+)
+STRANGERS: Final[Mapping[str, dict[str, Any]]] = {
+    "healthChecks": {"type": "HTTP", "httpHealthCheck": {"port": 80}, "description": "mine"},
+    "firewalls": {"network": "global/networks/default", "allowed": [{"IPProtocol": "tcp"}]},
+    "addresses": {"address": "203.0.113.99"},
+}
+
+
+def web(
+    *paths: tuple[str, str],
+    default: str = "dflt:80",
+    secrets: tuple[str, ...] = (),
+    **annotations: str,
+) -> dict[str, Any]:
+    """Return the Ingress that the stories are about."""
+    body = ingress(
+        "shop/web", {HOST: paths or [("/", "front:80")]}, default=default, annotations=annotations
+    )
+    if secrets:
+        body["spec"]["tls"] = [{"secretName": name} for name in secrets]
+    return body
+
+
+def other(**annotations: str) -> dict[str, Any]:
+    """Return a second Ingress that shares its backends with the first."""
+    rules = {"b.example.com": [("/", "front:80")]}
+    return ingress("shop/other", rules, default="dflt:80", annotations=annotations)
+
+
+def puts(name: str, *objects: dict[str, Any]) -> Step:
+    """Return the step that applies these objects."""
+
+    def step(house: House) -> None:
+        house.apply(*objects)
+
+    step.__name__ = name
+    return step
+
+
+def drops(name: str, *objects: tuple[str, str]) -> Step:
+    """Return the step that deletes these objects."""
+
+    def step(house: House) -> None:
+        for kind, called in objects:
+            house.kube.delete(kind, called)
+
+    step.__name__ = name
+    return step
+
+
+def configured(**spec: Any) -> Step:
+    """Return the step that applies a BackendConfig."""
+    return puts(f"a BackendConfig with {', '.join(spec) or 'nothing'}", custom(spec))
+
+
+def with_policies(house: House) -> None:
+    """Install the custom kinds and what they may name."""
+    install(house)
+    house.apply(
+        secret("signing", key_value=KEY), secret("client", client_id="me", client_secret="hush")
+    )
+
+
+def speaking(protocol: str) -> Step:
+    """Return the step after which a Service's port speaks this protocol."""
+    manifest = service("shop/front", "web=80->30301")
+    manifest["metadata"]["annotations"] = {
+        "cloud.google.com/app-protocols": f'{{"web":"{protocol}"}}'
+    }
+    return puts(f"the port speaks {protocol}", manifest)
+
+
+def a_node_in_a_new_zone(house: House) -> None:
+    house.add_node("node-33", "us-central1-c")
+
+
+def a_zone_goes(house: House) -> None:
+    """Lose the last node of a zone, and its instance."""
+    house.kube.delete("Node", "node-2")
+    house.gce.remove_instance("node-2", "us-central1-b")
+
+
+def it_comes_back(house: House) -> None:
+    house.add_node("node-2", "us-central1-b")
+
+
+def an_address_is_reserved(house: House) -> None:
+    house.gce.seed("addresses", "global", "fixed", {"address": "203.0.113.50"})
+
+
+def cold(house: House) -> None:
+    """Let whatever is attached from now on take its time to answer."""
+    house.gce.health.warmup = 20.0
+
+
+def a_pool_with_a_tag_of_its_own(house: House) -> None:
+    """Add a node whose instance needs the firewall rule to name one more tag."""
+    zone = "us-central1-a"
+    house.gce.seed_instance(name="pool-1", zone=zone, tags=("pool",), ip="10.0.0.77")
+    house.apply(node("pool-1", zone))
+    house.loop.resync()
+
+
+def the_pool_goes(house: House) -> None:
+    house.kube.delete("Node", "pool-1")
+    house.gce.remove_instance("pool-1", "us-central1-a")
+    house.loop.resync()
+
+
+def a_stranger_uses_a_backend(house: House) -> None:
+    where = f"{house.gce.root}global/backendServices/k8s-be-30302--{CLUSTER_UID}"
+    house.gce.seed("urlMaps", "global", "their-map", {"defaultService": where})
+    house.loop.resync()
+
+
+def the_stranger_lets_go(house: House) -> None:
+    front = f"{house.gce.root}global/backendServices/k8s-be-30301--{CLUSTER_UID}"
+    house.gce.seed("urlMaps", "global", "their-map", {"defaultService": front})
+    house.loop.resync()
+
+
+def the_stranger_goes(house: House) -> None:
+    path = "/compute/v1/projects/demo/global/urlMaps/their-map"
+    house.cloud._ask("DELETE", path)
+    house.clock.advance(1)
+    house.loop.resync()
+
+
+CREATE: Final = puts("create", *SERVICES, web(), other())
+TWO_PATHS: Final = web(("/", "front:80"), ("/api", "api:8080"))
+CERTIFICATE: Final = pki.secret("shop/tls", *pki.pair(HOST))
+CDN: Final = {"enabled": True, "signedUrlKeys": [{"keyName": "one", "secretName": "signing"}]}
+IAP: Final = {"enabled": True, "oauthclientCredentials": {"secretName": "client"}}
+REDIRECT: Final = {"redirectToHttps": {"enabled": True, "responseCodeName": "FOUND"}}
+NAMED: Final = {FRONTEND_CONFIG: "front"}
+SECURED: Final = web(secrets=("tls",), **NAMED)
+
+STORIES: Final[Mapping[str, tuple[Step, ...]]] = {
+    "an HTTP chain": (
+        CREATE,
+        puts("a path more", TWO_PATHS),
+        puts("other targets", web(("/", "next:80"), ("/api", "api:8080"), default="spare:80")),
+        puts("a path less", web()),
+    ),
+    "a switch to what is cold": (
+        CREATE,
+        cold,
+        puts("other targets", web(("/", "next:80"), default="spare:80")),
+        puts("and back", web()),
+    ),
+    "a certificate": (
+        puts("create", *SERVICES, CERTIFICATE, web(secrets=("tls",))),
+        puts("rotate", pki.secret("shop/tls", *pki.pair(HOST, 2))),
+        puts(
+            "two of them", pki.secret("shop/more", *pki.pair(HOST, 3)), web(secrets=("more", "tls"))
+        ),
+        puts("none", web()),
+        puts("again", web(secrets=("tls",))),
+    ),
+    "a redirect": (
+        with_policies,
+        puts("without", custom({"redirectToHttps": {"enabled": False}}, "FrontendConfig", "front")),
+        puts("create", *SERVICES, CERTIFICATE, SECURED),
+        puts("on", custom(REDIRECT, "FrontendConfig", "front")),
+        puts("a policy", custom({**REDIRECT, "sslPolicy": "modern"}, "FrontendConfig", "front")),
+        puts("off", custom({"redirectToHttps": {"enabled": False}}, "FrontendConfig", "front")),
+        puts("the Ingress names it no more", web(secrets=("tls",))),
+    ),
+    "a BackendConfig": (
+        with_policies,
+        puts("create", *SERVICES[1:], web_service(), web(("/", "web:80"), ("/api", "api:8080"))),
+        configured(timeoutSec=75, securityPolicy={"name": "armor"}, healthCheck={"port": 30999}),
+        configured(cdn=CDN, customRequestHeaders={"headers": ["X-A: b"]}),
+        puts("another key", secret("signing", key_value=OTHER_KEY)),
+        configured(iap=IAP, sessionAffinity={"affinityType": "CLIENT_IP"}),
+        configured(),
+    ),
+    "every feature and its end": (
+        with_policies,
+        puts("create", *SERVICES[1:], web_service(), web(("/", "web:80"))),
+        *(configured(**spec) for spec, _ in FEATURES.values()),
+        configured(),
+    ),
+    "another class and back": (
+        CREATE,
+        puts("away", other(**{"kubernetes.io/ingress.class": "nginx"})),
+        puts("back", other()),
+        puts(
+            "both away", *(one(**{"kubernetes.io/ingress.class": "nginx"}) for one in (web, other))
+        ),
+    ),
+    "two share a Service": (
+        CREATE,
+        drops("one goes", ("Ingress", "shop/web")),
+        puts("it is made again", web()),
+        puts("they share less", web(("/", "api:8080"), default="spare:80")),
+    ),
+    "Services first": (
+        CREATE,
+        puts("a path more", TWO_PATHS),
+        drops("a Service", ("Service", "shop/api")),
+        drops("all of them", ("Service", "shop/front"), ("Service", "shop/dflt")),
+    ),
+    "nodes": (CREATE, a_node_in_a_new_zone, a_zone_goes, it_comes_back),
+    "a named address": (
+        an_address_is_reserved,
+        CREATE,
+        puts("it is named", web(**{STATIC: "fixed"})),
+        puts("the name is taken out", web()),
+        puts("with TLS", CERTIFICATE, web(secrets=("tls",))),
+        puts("named again", web(secrets=("tls",), **{STATIC: "fixed"})),
+    ),
+    "the firewall rule": (CREATE, a_pool_with_a_tag_of_its_own, the_pool_goes),
+    "another protocol": (CREATE, *map(speaking, ("HTTPS", "HTTP2", "HTTP"))),
+    "a stranger's URL map": (
+        CREATE,
+        puts("a path more", TWO_PATHS),
+        a_stranger_uses_a_backend,
+        puts("a path less", web()),
+        the_stranger_lets_go,
+        the_stranger_goes,
+    ),
+}
+
+
+def the_end(house: House) -> None:
+    """Delete all Ingresses, whatever else there is."""
+    for one in house.kube.list("Ingress"):
+        house.kube.delete("Ingress", f"{one['metadata']['namespace']}/{one['metadata']['name']}")
+
+
+def begin() -> House:
+    """Return a house in a project where others have resources, too."""
+    house = House()
+    for kind, body in STRANGERS.items():
+        house.gce.seed(kind, "global", f"their-{kind.lower()}", body)
+    return house
