@@ -257,7 +257,7 @@ def the_end(house: House) -> None:
 
 def begin() -> House:
     """Return a house in a project where others have resources, too."""
-    house = House()
+    house = House(guards={"disruptive": "allow"})  # nobody is here to agree
     for kind, body in STRANGERS.items():
         house.gce.seed(kind, "global", f"their-{kind.lower()}", body)
     return house
