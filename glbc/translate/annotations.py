@@ -167,8 +167,8 @@ ROWS: Final = (
         by="people",
         form="boolean",
         default="`false`",
-        meaning="`true`: when the Ingress is deleted its load balancer stays and serves on as it is "
-        "(`Orphaned`). `glbc gc --ingress NAMESPACE/NAME` deletes it later; an Ingress of the same "
+        meaning="`true`: when the Ingress is deleted and has an address, its load balancer stays and serves on "
+        "as it is (`Orphaned`). `glbc gc --ingress NAMESPACE/NAME` deletes it later; an Ingress of the same "
         "name takes it over.",
         bad="counts as missing",
     ),

@@ -26,9 +26,9 @@ def leaving_front(ingress: Ingress, namer: Namer, config: Config) -> tuple[Resou
 
 
 def leaves_it_behind(ingress: Ingress) -> bool:
-    """Tell whether the Ingress is deleted and its load balancer is to serve on."""
-    deleted = ingress.metadata.deletion_timestamp is not None
-    return deleted and annotations.flag(ingress.metadata, annotations.ORPHAN, default=False)
+    """Tell whether the Ingress is deleted and its load balancer, which serves, is to serve on."""
+    serves = bool(ingress.address) and ingress.metadata.deletion_timestamp is not None
+    return serves and annotations.flag(ingress.metadata, annotations.ORPHAN, default=False)
 
 
 def marked(ingress: Ingress, keys: tuple[ResourceKey, ...], hints: Hints) -> Iterator[Resource]:

@@ -152,6 +152,7 @@ def the_stranger_goes(house: House) -> None:
     house.loop.resync()
 
 
+ORPHAN: Final = "glbc.gcp.kubernetes.io/orphan"
 CREATE: Final = puts("create", *SERVICES, web(), other())
 TWO_PATHS: Final = web(("/", "front:80"), ("/api", "api:8080"))
 CERTIFICATE: Final = pki.secret("shop/tls", *pki.pair(HOST))
@@ -238,6 +239,11 @@ STORIES: Final[Mapping[str, tuple[Step, ...]]] = {
     ),
     "the firewall rule": (CREATE, a_pool_with_a_tag_of_its_own, the_pool_goes),
     "another protocol": (CREATE, *map(speaking, ("HTTPS", "HTTP2", "HTTP"))),
+    "left behind and taken over": (
+        puts("create", *SERVICES, CERTIFICATE, web(secrets=("tls",), **{ORPHAN: "true"}), other()),
+        drops("it leaves", ("Ingress", "shop/web")),
+        puts("an Ingress of its name", web()),
+    ),
     "a stranger's URL map": (
         CREATE,
         puts("a path more", TWO_PATHS),
