@@ -1,4 +1,4 @@
-"""What `glbc run` shows over HTTP: the page, the state that the page draws, and the metrics.
+"""What `glbc run` shows over HTTP: the page, the state that it draws, metrics, life and readiness.
 
 The picture is drawn when somebody asks, on the thread that answers; at most once for each turn of
 the loop, and at most once in a second, however many ask.
@@ -9,6 +9,7 @@ import hashlib
 import re
 import threading
 from collections.abc import Callable
+from http import HTTPStatus
 from importlib import resources
 from typing import Final
 
@@ -26,6 +27,7 @@ from glbc.picture.shapes import Scene
 log = structlog.get_logger()
 
 LEAST_SEC: Final = 1.0  # between two pictures
+SLACK_SEC: Final = 60.0  # that a turn may be late before the process counts as stuck
 EXPOSITION: Final = "text/plain; version=0.0.4; charset=utf-8"
 INLINE: Final = {"style-src": "style", "script-src": "script"}  # directive -> element of the page
 
@@ -53,6 +55,33 @@ class Gallery:
             return answer
 
 
+class Pulse:
+    """Whether the process lives, and whether it can do its work. Asks neither cloud nor cluster."""
+
+    def __init__(self, window: Window, config: Config, clock: Clock) -> None:
+        self._window, self._clock = window, clock
+        self._longest = config.resync_sec + SLACK_SEC  # between two turns: the next resync is one
+
+    def alive(self) -> Answer:
+        """Say whether the loop takes turns: if not, only a restart helps."""
+        still = self._clock.monotonic() - self._window.beat
+        if still > self._longest:
+            return _said(f"no turn for {still:.0f} s", HTTPStatus.SERVICE_UNAVAILABLE)
+        return _said("ok", HTTPStatus.OK)
+
+    def ready(self) -> Answer:
+        """Say whether cluster and cloud have been seen, so that it leads or can take over at once."""
+        if self._window.scene is None:
+            return _said("the cloud has not been listed yet", HTTPStatus.SERVICE_UNAVAILABLE)
+        return _said("ok", HTTPStatus.OK)
+
+
+def _said(words: str, status: HTTPStatus) -> Answer:
+    return Answer(
+        content_type="text/plain; charset=utf-8", body=f"{words}\n".encode(), status=status
+    )
+
+
 def page() -> Answer:
     """Return the page; its policy lets in its own style and script, by their digests, and no other."""
     text = resources.files("glbc.ops").joinpath("live.html").read_text(encoding="utf-8")
@@ -76,7 +105,10 @@ def started(
     if not config.http.address:
         return lambda: None
     shown, gallery = page(), Gallery(window, namer, config, clock)
+    pulse = Pulse(window, config, clock)
     routes: dict[str, Route] = {
+        "/healthz": pulse.alive,
+        "/readyz": pulse.ready,
         "/": lambda: shown,
         "/state.json": gallery.state,
         "/metrics": lambda: Answer(content_type=EXPOSITION, body=metrics.text()),

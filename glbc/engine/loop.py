@@ -117,6 +117,7 @@ class Loop:
         Returns:
             True if this turn started or published something.
         """
+        self.window.begins()
         self._fold()
         if self._term.begins(self._kinds()) and self._listed_at:
             self.resync(self._listed_at)

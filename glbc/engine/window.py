@@ -19,6 +19,13 @@ class Window:
         self._clock = clock
         self._listed: dict[str, float] = {}  # kind -> seconds since 1970
         self.scene: Scene | None = None  # None before the first turn
+        self.beat = (
+            clock.monotonic()
+        )  # when the loop began its last turn; at first, when it was made
+
+    def begins(self) -> None:
+        """Take note that a turn begins."""
+        self.beat = self._clock.monotonic()
 
     def listed(self, kind: str) -> None:
         """Take note that a kind has been listed just now."""

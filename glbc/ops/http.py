@@ -43,6 +43,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     content_type: str
     body: bytes
+    status: HTTPStatus = HTTPStatus.OK
     tag: str = ""  # quoted, as ETag has it; "": the body is sent each time
     policy: str = SHUT  # Content-Security-Policy
 
@@ -124,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _tell(self, answer: Answer) -> None:
         known = answer.tag and self.headers.get("If-None-Match", "") == answer.tag
-        self._send(HTTPStatus.NOT_MODIFIED if known else HTTPStatus.OK, answer, {})
+        self._send(HTTPStatus.NOT_MODIFIED if known else answer.status, answer, {})
 
     def _say(self, status: HTTPStatus, more: Mapping[str, str] | None = None) -> None:
         body = f"{status.value} {status.phrase}\n".encode()

@@ -147,6 +147,9 @@ def test_the_page_of_a_real_process(tmp_path) -> None:
         one.start_glbc()
         address = one.served("default/shop")
         one.until(lambda: _standings(one)["right"] == 1, "the picture shows it right")
+        for path in ("healthz", "readyz"):
+            with urlopen(f"http://{one.page}/{path}", timeout=10) as answer:
+                assert (answer.status, answer.read()) == (200, b"ok\n")
         with urlopen(f"http://{one.page}/metrics", timeout=10) as answer:
             told = answer.read().decode()
         assert 'glbc_actions_total{kind="forwardingRules",op="create",result="done"} 1.0' in told
