@@ -17,6 +17,7 @@ Blocking spreads to everything that needs the blocked action. A plan has at most
 key; `needs` names keys whose action in the same plan has to be observed done first.
 """
 
+import itertools
 from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 from typing import Any, Final
@@ -174,11 +175,19 @@ def frontier(plan: Plan, flying: Collection[Action] = ()) -> list[Action]:
     """Return the actions that may start now, in a stable order.
 
     An action may start when all it needs is done, nothing in flight writes its resource, it
-    deletes nothing that an action in flight relies on, and relies on nothing being deleted.
+    deletes nothing that an action in flight relies on, and relies on nothing being deleted. An
+    address waits for a rule in flight or in doubt: what that one has is the address to reserve.
     """
     busy = {action.key for action in flying}
     relied = {key for action in flying for key in action.relies_on}
     going = {action.key for action in flying if action.op is Op.DELETE}
+    doubted = (blocked for blocked in plan.blocked if blocked.reason is Reason.UNREADABLE)
+    given = {
+        who
+        for one in itertools.chain[Action | Blocked](flying, doubted)
+        if one.op is Op.CREATE and one.key.kind == Kind.FORWARDING_RULE
+        for who in one.wanted_by
+    }
     return [
         action
         for action in plan.actions
@@ -186,6 +195,7 @@ def frontier(plan: Plan, flying: Collection[Action] = ()) -> list[Action]:
         and action.key not in busy
         and not (action.op is Op.DELETE and action.key in relied)
         and action.relies_on.isdisjoint(going)
+        and not (action.key.kind == Kind.ADDRESS and given.intersection(action.wanted_by))
     ]
 
 
