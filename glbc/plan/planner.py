@@ -17,7 +17,6 @@ Blocking spreads to everything that needs the blocked action. A plan has at most
 key; `needs` names keys whose action in the same plan has to be observed done first.
 """
 
-import itertools
 from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 from typing import Any, Final
@@ -176,17 +175,16 @@ def frontier(plan: Plan, flying: Collection[Action] = ()) -> list[Action]:
 
     An action may start when all it needs is done, nothing in flight writes its resource, it
     deletes nothing that an action in flight relies on, and relies on nothing being deleted. An
-    address waits for a rule in flight or in doubt: what that one has is the address to reserve.
+    address waits for a rule in flight: what that one is given is the address to reserve.
     """
     busy = {action.key for action in flying}
     relied = {key for action in flying for key in action.relies_on}
     going = {action.key for action in flying if action.op is Op.DELETE}
-    doubted = (blocked for blocked in plan.blocked if blocked.reason is Reason.UNREADABLE)
     given = {
         who
-        for one in itertools.chain[Action | Blocked](flying, doubted)
-        if one.op is Op.CREATE and one.key.kind == Kind.FORWARDING_RULE
-        for who in one.wanted_by
+        for action in flying
+        if action.op is Op.CREATE and action.key.kind == Kind.FORWARDING_RULE
+        for who in action.wanted_by
     }
     return [
         action
