@@ -203,18 +203,23 @@ class Inventory:
             self._graph = Graph(_with_addresses(nodes), unreadable)
         return self._graph
 
-    def hints(self, refused: Iterable[ResourceKey]) -> Hints:
-        """Return the little that translation may know of the cloud."""
+    def hints(self, refused: Iterable[ResourceKey], flying: Iterable[ResourceKey] = ()) -> Hints:
+        """Return the little that translation may know of the cloud.
+
+        A rule that is written just now, or in doubt, counts as there: its IP is not known yet.
+        """
         unlisted = [kind for kind in MANAGED if kind not in self.listed]
         hints = hints_of(self._there.values(), refused, self._tags, unlisted)
         misfits = {
             key: self._misfit(key, missing=missing) for key, (_, missing) in self._misfits.items()
         }
+        unknown = {key: "" for key in (*flying, *self._unread) if key.kind == Kind.FORWARDING_RULE}
         return msgspec.structs.replace(
             hints,
             policies=dict(self._policies),
             misfits=misfits,
             left_behind=left_behind(self.graph()),
+            rules={**unknown, **hints.rules},
         )
 
     def _put(self, key: ResourceKey, body: Body, began: float) -> None:

@@ -181,7 +181,7 @@ class Loop:
         """Translate, unless nothing that the last translation looked at has changed."""
         self._learn_names(snapshot)
         refused = {key for key, refusal in self._parked.items() if refusal.action.op is Op.CREATE}
-        hints = self.inventory.hints(refused | self._taken)
+        hints = self.inventory.hints(refused | self._taken, self._flying.keys())
         before: Desired | None = self._translated[2] if self._translated else None
         actual = self.inventory.graph()
         hints = self._switches.known(hints, before, actual, self._parked.values())

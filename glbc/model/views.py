@@ -366,7 +366,7 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     proxy_policies: Mapping[ResourceKey, ResourceKey] = {}  # HTTPS proxy -> its SSL policy
     protected: Mapping[ResourceKey, ResourceKey] = {}  # backend service -> its security policy
     addresses: Mapping[str, str] = {}  # global address -> its IP
-    rules: Mapping[ResourceKey, str] = {}  # forwarding rule -> its IP
+    rules: Mapping[ResourceKey, str] = {}  # forwarding rule -> its IP; "" while it is under way
     checks: Mapping[str, HttpCheck] = {}  # name of a health check -> what it asks
     listeners: frozenset[tuple[str, str, ResourceKey]] = frozenset()  # IP, ports, who has them
     unlisted: frozenset[str] = frozenset()  # kinds that nobody could list so far

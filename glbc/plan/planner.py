@@ -180,11 +180,18 @@ def frontier(plan: Plan, flying: Collection[Action] = ()) -> list[Action]:
     """Return the actions that may start now, in a stable order.
 
     An action may start when all it needs is done, nothing in flight writes its resource, it
-    deletes nothing that an action in flight relies on, and relies on nothing being deleted.
+    deletes nothing that an action in flight relies on, and relies on nothing being deleted. An
+    address waits for a rule in flight: what that one is given is the address to reserve.
     """
     busy = {action.key for action in flying}
     relied = {key for action in flying for key in action.relies_on}
     going = {action.key for action in flying if action.op is Op.DELETE}
+    given = {
+        who
+        for action in flying
+        if action.op is Op.CREATE and action.key.kind == Kind.FORWARDING_RULE
+        for who in action.wanted_by
+    }
     return [
         action
         for action in plan.actions
@@ -192,6 +199,7 @@ def frontier(plan: Plan, flying: Collection[Action] = ()) -> list[Action]:
         and action.key not in busy
         and not (action.op is Op.DELETE and action.key in relied)
         and action.relies_on.isdisjoint(going)
+        and not (action.key.kind == Kind.ADDRESS and given.intersection(action.wanted_by))
     ]
 
 

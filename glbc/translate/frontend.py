@@ -69,7 +69,7 @@ def front_of(
     findings: list[Finding] = []
     kept: set[ResourceKey] = {keys.address}
     https = bool(secured.certificates)
-    opened = keys.https_rule in hints.rules
+    opened = bool(hints.rules.get(keys.https_rule))  # one under way is not open yet
     if secured.asked and not https:
         # Nothing to serve HTTPS with: what serves it, if anything does, is left alone.
         kept |= {keys.https_proxy, keys.https_rule}

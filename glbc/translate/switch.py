@@ -144,7 +144,8 @@ def is_serving(keys: FrontEndKeys, hints: Hints) -> bool:
         return False
     plain = hints.http_proxies.get(keys.http_proxy) == keys.url_map
     secure = keys.https_proxy in hints.https_proxies
-    return (plain and keys.http_rule in hints.rules) or (secure and keys.https_rule in hints.rules)
+    rules = hints.rules  # one under way has no IP yet, and nobody comes through it
+    return bool((plain and rules.get(keys.http_rule)) or (secure and rules.get(keys.https_rule)))
 
 
 def is_ready(backend: ResourceKey, hints: Hints) -> bool:

@@ -108,10 +108,26 @@ class Story:
         self.house.cloud.after = self.judge
 
     def look(self, call: Call) -> None:
+        self.edited |= {name for name in self.ingresses if self.has_to_move(name)}
         self.served = serving(self.house.gce, self.wanted(), front)
         if call.verb is Verb.DELETE and not self.edited and self.house.loop.turn is not None:
             wanted = call.key in self.house.loop.turn.desired.graph
             assert not wanted, f"{call.key} is deleted and wanted"
+
+    def has_to_move(self, name: str) -> bool:
+        """Tell whether a rule was made while nobody knew that an address had been reserved for it.
+
+        An Ingress that asked for TLS, then did not, then does, while answers were lost: HTTP and
+        HTTPS can only share the address that is reserved, and a rule's is immutable.
+        """
+        names = front(name)
+        reserved = [b for b in self.house.gce.resources("addresses") if b["name"] == names.address]
+        rules = self.house.gce.resources("forwardingRules")
+        return any(
+            rule["name"] == names.http_rule and rule["IPAddress"] != reserved[0]["address"]
+            for rule in rules
+            if reserved
+        )
 
     def judge(self, call: Call) -> None:
         """Let no write of the controller take away what an Ingress still wants."""

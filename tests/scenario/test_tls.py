@@ -8,7 +8,9 @@ from cryptography.hazmat.primitives.serialization import PrivateFormat, load_pem
 
 from fakes.build import ingress, service
 from fakes.gce import Error, Request
+from glbc.engine.jobs import ActionJob, Outcome
 from glbc.model.graph import Graph
+from glbc.model.keys import Kind
 from glbc.plan.output import written
 from glbc.plan.render import plan_out, render_text
 from glbc.plan.simulate import rehearse
@@ -67,6 +69,27 @@ def reserve(house: House, name: str) -> str:
     return str(house.body("addresses", name)["address"])
 
 
+def hold_back_a_rule(house: House) -> None:
+    """Let the outcome of the next forwarding rule be told some turns after it was made."""
+    drain = house.workers.drain
+    late: list[Outcome] = []
+    turns = [20]
+
+    def slow() -> list[Outcome]:
+        outcomes = drain()
+        rules = [
+            one
+            for one in outcomes
+            if isinstance(one.job, ActionJob) and one.job.action.key.kind == Kind.FORWARDING_RULE
+        ]
+        late.extend(rules)
+        turns[0] -= bool(late)
+        told = [late.pop() for _ in tuple(late)] if turns[0] <= 0 else []
+        return [one for one in outcomes if one not in rules] + told
+
+    house.workers.drain = slow  # type: ignore[method-assign]
+
+
 class TestChain:
     def test_a_secret_makes_the_whole_chain_on_one_reserved_address(self) -> None:
         house = shop(good(), web("tls"))
@@ -82,6 +105,39 @@ class TestChain:
         house.settle()
         assert wrote(house) == []
         assert house.refused() == []
+
+    def test_a_rule_under_way_keeps_the_address_that_it_gets(self) -> None:
+        house = House()
+        house.apply(service("shop/dflt", "http=80->30303"), web("tls"))
+        hold_back_a_rule(house)
+        while not house.gce.resources("forwardingRules"):
+            house.loop.step()
+            house.clock.advance(0.1)
+        rule = house.body("forwardingRules", FRONT.http_rule)
+        house.apply(good())
+        house.settle()
+        there = house.body("forwardingRules", FRONT.http_rule)
+        assert (there["id"], there["IPAddress"]) == (rule["id"], rule["IPAddress"])
+        assert house.body("addresses", FRONT.address)["address"] == rule["IPAddress"]
+        assert served(house) == [certificate()]
+
+    def test_a_rule_in_doubt_keeps_the_address_that_it_got(self) -> None:
+        house = House()
+        house.apply(service("shop/dflt", "http=80->30303"), web("tls"))
+        house.gce.faults.add("forwardingRules.get", Error(503), times=None)
+        while not house.gce.resources("forwardingRules"):
+            house.loop.step()
+            house.clock.advance(0.1)
+        rule = house.body("forwardingRules", FRONT.http_rule)
+        house.apply(good())
+        for _ in range(20):
+            house.loop.step()
+            house.clock.advance(0.1)
+        house.gce.faults.clear()
+        house.settle()
+        there = house.body("forwardingRules", FRONT.http_rule)
+        assert (there["id"], there["IPAddress"]) == (rule["id"], rule["IPAddress"])
+        assert served(house) == [certificate()]
 
     def test_everything_goes_with_the_ingress(self) -> None:
         house = shop(good(), web("tls"))
