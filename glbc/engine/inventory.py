@@ -40,6 +40,7 @@ class Inventory:
         self._there: dict[ResourceKey, Observed] = {}
         self._written: dict[ResourceKey, float] = {}  # when our last write of a key ended
         self._absent: dict[ResourceKey, float] = {}  # keys that a read did not find, and when
+        self._late: dict[ResourceKey, float] = {}  # until when what was sent may still appear
         self._unread: set[ResourceKey] = set()  # keys whose state must be read before planning
         self._tags: dict[str, tuple[str, ...]] = {}
         self._misfits: dict[ResourceKey, tuple[float, bool]] = {}  # until when, is it missing?
@@ -69,13 +70,18 @@ class Inventory:
         self._graph = None
 
     def fold_read(self, key: ResourceKey, body: Body | None, began: float) -> None:
-        """Take over a read of one key; None says that it does not exist."""
+        """Take over a read of one key; None says that it does not exist.
+
+        That is no last word while something that was sent may still appear.
+        """
         self._unread.discard(key)
         if body is None:
             self._drop(key)
-            self._absent[key] = began
+            if not self.may_still_come(key, began):
+                self._absent[key] = began
         else:
             self._put(key, body, began)
+            self._late.pop(key, None)
         self._graph = None
 
     def fold_done(self, action: Action, ended: float) -> None:
@@ -152,6 +158,22 @@ class Inventory:
         """Remember that a write of `key` may or may not have happened: it must be read."""
         self._unread.add(key)
         self._graph = None
+
+    def may_come(self, key: ResourceKey, until: float) -> None:
+        """Remember that a CREATE of `key` was sent, and how it ends is not known: it may come late."""
+        self._late[key] = until
+
+    def may_still_come(self, key: ResourceKey, now: float) -> bool:
+        """Tell whether a CREATE of `key` is not answered for and may still come to its end."""
+        return now < self._late.get(key, now)
+
+    def late_due(self) -> Iterator[float]:
+        """Yield the moments (seconds, monotonic) from which what is not there will not come."""
+        return iter(self._late.values())
+
+    def forget_late(self, now: float) -> None:
+        """Forget what would have come by now."""
+        self._late = {key: until for key, until in self._late.items() if until > now}
 
     def expect(self, key: ResourceKey) -> None:
         """Forget that a read did not find `key`: a write of it is on its way."""

@@ -36,6 +36,7 @@ from glbc.errors import (
     QuotaExceeded,
     Rejected,
     Stale,
+    Transient,
 )
 from glbc.model.calls import EventNote
 from glbc.model.compute import Spec
@@ -58,6 +59,7 @@ DOUBLY_BALANCED: Final = frozenset(
     {"instanceInMultipleLoadBalancedIgs", "INSTANCE_IN_MULTIPLE_LOAD_BALANCED_IGS"}
 )
 MOST_CURIOUS: Final = 20  # reads for one node that is in a group of somebody else
+LATE_SEC: Final = 120.0  # how long what was sent and not answered may take to appear
 AWAITED_SEC: Final = 30.0  # how often what is named and not there is looked for
 HINT = {
     Denied: "give the controller's service account the permission",
@@ -123,6 +125,7 @@ class Loop:
             self.resync(self._listed_at)
         self._unpark()
         self.inventory.forget_misfits(self.clock.monotonic())
+        self.inventory.forget_late(self.clock.monotonic())
         listing = self._list_again()
         snapshot = self.cluster.snapshot()
         self._seen_complete = self._seen_complete or snapshot.complete >= guard.NEEDED_VIEWS
@@ -161,7 +164,8 @@ class Loop:
             for kind, at in self._listed_at.items()
             if kind not in self._listing
         )
-        due.extend((*self._guards.due(), *self.inventory.misfits_due(), *self._health.wake_at()))
+        due.extend((*self._guards.due(), *self.inventory.misfits_due(), *self.inventory.late_due()))
+        due.extend(self._health.wake_at())
         if self._term.number:
             due.extend(self._reports.due())
         if self.turn is not None:
@@ -242,7 +246,10 @@ class Loop:
         self._curious.clear()
         for name in desired.leaving:
             for key in leaving_keys(snapshot.ingresses[name], desired, self.namer, self.config):
-                if self.inventory.get(key) is None and not self.inventory.is_confirmed_absent(key):
+                unsure = not self.inventory.is_confirmed_absent(key)
+                if unsure and not (
+                    self.inventory.get(key) or self.inventory.may_still_come(key, now)
+                ):
                     keys.add(key)
         started = False
         for key in sorted(keys - self._reading - self._flying.keys()):
@@ -351,6 +358,8 @@ class Loop:
         else:
             log.warning("action_failed", **fields, seconds=seconds, error=str(outcome.error))
             self._fold_refusal(outcome, action, outcome.error)
+            if action.op is Op.CREATE and outcome.writes and isinstance(outcome.error, Transient):
+                self.inventory.may_come(key, outcome.ended + LATE_SEC)
         self._fold_misfits(outcome)
         if outcome.was_read:
             self.inventory.fold_read(key, outcome.read, outcome.read_began)

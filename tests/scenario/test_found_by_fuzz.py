@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from fakes.build import ingress, service
+from fakes.gce import Error
+from tests.support import pki
 from tests.support.house import CLUSTER_UID, House
 
 CRDS = Path(__file__).parents[2] / "deploy" / "crds"
@@ -136,3 +138,28 @@ def test_a_definition_without_limits_lets_nothing_through_that_the_cloud_refuses
     house.settle()
     assert problem in house.events("BadBackendConfig")[0]["message"]
     assert house.refused() == []
+
+
+def test_a_create_that_ends_after_its_ingress_was_deleted_holds_the_finalizer() -> None:
+    """Accepted, its wait failed, a read found nothing: that is no word that it will not come."""
+    house = House()
+    web = ingress("shop/web", default="web:80")
+    web["spec"]["tls"] = [{"secretName": "tls"}]
+    tls = pki.secret("shop/tls", *pki.fixed_pair("a.example.com"))
+    house.apply(service("shop/web", "80->30301"), tls, web)
+    house.gce.latency.update({"addresses.insert": 30.0})
+    for _ in range(400):
+        house.gce.faults.clear()
+        lost = Error(503, "backendError", "no answer")
+        house.gce.faults.add("compute.globalOperations.wait", lost, times=1)
+        house.loop.step()
+        house.clock.advance(0.1)
+        if any(call.key.kind == "addresses" for call in house.cloud.writes):
+            break
+    house.gce.faults.clear()
+    house.kube.delete("Ingress", "shop/web")
+    house.settle(patience=20)
+    assert house.ingress("shop/web") is not None
+    house.settle(patience=200)
+    assert house.ingress("shop/web") is None
+    assert house.ours() == {}
