@@ -114,6 +114,12 @@ class CloudConfig(Section, frozen=True):
     # seconds, 1-86400; how long one operation may take before its resource is read again
     call_timeout_sec: CallSec = 60
     # seconds, 1-3600; how long one HTTP call may take
+    reads_per_min: Count = 700
+    # lists, gets and reads of health; the default is under half of what a project is documented to have; 0: no limit
+    writes_per_min: Count = 700
+    # mutations; likewise
+    waits_per_min: Count = 700
+    # waits for operations; likewise
 
 
 class KubeConfig(Section, frozen=True):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from glbc.config import Config, ConfigError
 from glbc.errors import CloudError, ClusterError, GlbcError, NotFound
 from glbc.gcp.client import GoogleCloud
+from glbc.gcp.limiter import Class, Limiter
 from glbc.kube.client import Api, connect
 from glbc.kube.cluster import KubeCluster, read_identity
 from glbc.kube.note import read_note
@@ -86,6 +87,13 @@ def open_cloud(config: Config) -> GoogleCloud:
         call_timeout_sec=config.cloud.call_timeout_sec,
         operation_timeout_sec=config.cloud.operation_timeout_sec,
         projects=projects_of(config),
+        limiter=Limiter(
+            {
+                Class.READ: config.cloud.reads_per_min,
+                Class.WRITE: config.cloud.writes_per_min,
+                Class.WAIT: config.cloud.waits_per_min,
+            }
+        ),
     )
     try:
         cloud.list(Kind.BACKEND_SERVICE)

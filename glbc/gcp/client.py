@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from glbc.errors import CloudError, Denied, NotFound, NotReady, Transient
+from glbc.errors import CloudError, Denied, NotFound, NotReady, RateLimited, Transient
 from glbc.gcp import table
+from glbc.gcp.limiter import Class, Limiter
 from glbc.gcp.refusals import failed, one_line, refused
 from glbc.gcp.retry import Retry
 from glbc.gcp.table import Mutation, Row, Where
@@ -77,6 +78,7 @@ class GoogleCloud:
         operation_timeout_sec: limit for an operation, from the moment it was accepted.
         projects: kinds that live in another project.
         retry: the retry policy; tests pass one that does not sleep.
+        limiter: how often each class of calls may be sent; None: as often as it comes.
 
     Raises:
         Denied: there are no credentials.
@@ -93,7 +95,9 @@ class GoogleCloud:
         operation_timeout_sec: float = 600.0,
         projects: Mapping[str, str] | None = None,
         retry: Retry | None = None,
+        limiter: Limiter | None = None,
     ) -> None:
+        self._limiter = limiter or Limiter({})
         self._project = project
         self._projects = projects or {}
         self._call_timeout_sec = call_timeout_sec
@@ -133,7 +137,7 @@ class GoogleCloud:
         row = table.row_of(key)
         request = self._message(f"Get{row.noun}Request")(**table.address(row, key))
         ask = partial(self._send, f"get {key}", self._clients[row.client].get, request)
-        return self._retry.read(ask)
+        return self._retry.read(partial(ask, Class.READ))
 
     def members(self, group: ResourceKey) -> Sequence[str]:
         """Return the links of the instances of an instance group. Raises NotFound."""
@@ -146,7 +150,7 @@ class GoogleCloud:
         method = self._clients[row.client].list_instances
         return [
             item["instance"]
-            for page in self._pages(f"listInstances {group}", method, request)
+            for page in self._pages(f"listInstances {group}", method, request, patient=False)
             for item in page.get("items", ())
         ]
 
@@ -158,7 +162,8 @@ class GoogleCloud:
             resource_group_reference_resource={"group": group.link},
         )
         method = self._clients[row.client].get_health
-        answer = self._send(f"getHealth {service} of {group}", method, request)
+        what = f"getHealth {service} of {group}"
+        answer = self._send(what, method, request, Class.READ, patient=True)
         return [item.get("healthState", UNKNOWN) for item in answer.get("healthStatus", ())]
 
     def call(self, call: Call) -> None:
@@ -178,7 +183,7 @@ class GoogleCloud:
         what = f"{call.verb} {call.key}"
         request = self._mutation(row, mutation, call)
         method = getattr(self._clients[row.client], mutation.method)
-        operation = self._retry.mutation(partial(self._send, what, method, request))
+        operation = self._retry.mutation(partial(self._send, what, method, request, Class.WRITE))
         if not _is_done(operation):
             operation = self._wait(what, call.key, operation.get("name", ""))
         error = failed(what, operation)
@@ -194,7 +199,7 @@ class GoogleCloud:
         )
         client = self._clients[row.client]
         method = client.aggregated_list if row.aggregated else client.list
-        for page in self._pages(what, method, request):
+        for page in self._pages(what, method, request, patient=True):
             _refuse_partial(what, page)
             if not row.aggregated:
                 yield from page.get("items", ())
@@ -219,7 +224,7 @@ class GoogleCloud:
 
         def ask() -> Body:
             timeout_sec = min(WAIT_SEC, max(1.0, deadline - time.monotonic()))
-            return self._send(f"{what}: wait", wait, request, timeout_sec)
+            return self._send(f"{what}: wait", wait, request, Class.WAIT, timeout_sec=timeout_sec)
 
         try:
             return self._retry.until(ask, _is_done, self._operation_timeout_sec)
@@ -235,14 +240,17 @@ class GoogleCloud:
                 reason="operationUnknown",
             ) from error
 
-    def _pages(self, what: str, method: Callable[..., Any], request: Any) -> Iterator[Body]:
+    def _pages(
+        self, what: str, method: Callable[..., Any], request: Any, *, patient: bool
+    ) -> Iterator[Body]:
         """Yield the pages of a list; each page is a call of its own to the retry policy."""
 
         def first_page(**arguments: Any) -> Any:
             return next(method(**arguments).pages)
 
         while True:
-            page = self._retry.read(partial(self._send, what, first_page, request))
+            ask = partial(self._send, what, first_page, request, Class.READ, patient=patient)
+            page = self._retry.read(ask)
             yield page
             if not page.get("nextPageToken"):
                 return
@@ -253,16 +261,23 @@ class GoogleCloud:
         what: str,
         method: Callable[..., Any],
         request: Any,
+        calls: Class,
+        *,
+        patient: bool = False,
         timeout_sec: float | None = None,
     ) -> Body:
-        """Send one HTTP request and return the answer's REST JSON."""
+        """Send one HTTP request, when its class may, and return the answer's REST JSON."""
         library = self._library
+        self._limiter.take(calls, patient=patient)
         try:
             answer = method(
                 request=request, retry=None, timeout=timeout_sec or self._call_timeout_sec
             )
         except library.failures as error:
-            raise self._cloud_error(what, error) from error
+            meant = self._cloud_error(what, error)
+            if isinstance(meant, RateLimited):
+                self._limiter.refused(calls)
+            raise meant from error
         body: Body = library.json_format.MessageToDict(type(answer).pb(answer))
         return body
 

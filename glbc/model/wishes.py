@@ -18,6 +18,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     protected: frozenset[ObjectRef] = frozenset()
     paused: frozenset[ObjectRef] = frozenset()
     deleted: frozenset[ObjectRef] = frozenset()  # those that somebody was seen to delete
+    leaving: frozenset[ObjectRef] = frozenset()  # these, and those of another class now
     published: frozenset[ObjectRef] = frozenset()  # those that have an address
     uids: Mapping[ObjectRef, str] = {}  # metadata.uid
     agreed: Mapping[ObjectRef, frozenset[str]] = {}  # codes that an annotation holds

@@ -16,7 +16,7 @@ from glbc.plan.planner import Action, Op, Plan, Reason
 from glbc.plan.render import change_lines
 
 ACKNOWLEDGE: Final = "glbc.gcp.kubernetes.io/acknowledge"
-GOES: Final = "delete"  # what an Ingress loses whose load balancer goes, whatever part is next
+GOES: Final = "all"  # what an Ingress loses whose load balancer goes, whatever part is next
 FEW: Final = 2  # rules: of so few any share may go
 EVERYDAY: Final = frozenset(
     {"backends", "description", "instances", "named_ports", "ssl_certificates"}
@@ -77,8 +77,8 @@ def protected(plan: Plan, wishes: Wishes, actual: Graph[Observed]) -> Plan:
     owners = Owners(wishes, actual)
 
     def judge(action: Action) -> Why | None:
-        if action.op is Op.DELETE and action.key.kind in PASSING:
-            return None
+        if action.op is Op.DELETE and (action.needs or action.key.kind in PASSING):
+            return None  # what is in use goes by what uses it: that asks
         if action.op is Op.UPDATE and EVERYDAY.issuperset(one.field for one in lost(action)):
             return None
         whose = owners.of(action) & wishes.protected
@@ -120,7 +120,7 @@ def budget(plan: Plan, wishes: Wishes, actual: Graph[Observed], most: int, perce
         if action.op is Op.DELETE
         and action.key.kind == Kind.FORWARDING_RULE
         and not action.disruptive
-        and not _is_asked_for(whose := owners.of(action), wishes)
+        and not _is_asked_for(action, whose := owners.of(action), wishes)
     }
     serving = sum(
         live.ownership is Ownership.OWNED for live in actual.of_kind(Kind.FORWARDING_RULE)
@@ -142,19 +142,22 @@ def budget(plan: Plan, wishes: Wishes, actual: Graph[Observed], most: int, perce
     return hold(plan, judge)
 
 
-def _is_asked_for(whose: frozenset[ObjectRef], wishes: Wishes) -> bool:
-    return bool(whose) and all(one in wishes.deleted or wishes.agrees(one, GOES) for one in whose)
+def _is_asked_for(action: Action, whose: frozenset[ObjectRef], wishes: Wishes) -> bool:
+    return bool(whose) and all(
+        one in wishes.deleted or wishes.agrees(one, _loss(action, one, wishes)) for one in whose
+    )
 
 
 def _unless_agreed(
     action: Action, whose: Collection[ObjectRef], wishes: Wishes, reason: Reason, by: str
 ) -> Why | None:
     """Return why the action waits, with the code that agrees to it; None when all have agreed."""
-    loss = _loss(action)
-    waiting = sorted(one for one in whose if not wishes.agrees(one, loss))
+    losses = {one: _loss(action, one, wishes) for one in sorted(whose)}
+    waiting = [one for one, loss in losses.items() if not wishes.agrees(one, loss)]
     if not waiting:
         return None
-    hint = f"to agree: {'; '.join(_command(one, wishes.code(one, loss)) for one in waiting[:3])}"
+    commands = (_command(one, wishes.code(one, losses[one])) for one in waiting[:3])
+    hint = f"to agree: {'; '.join(commands)}"
     return Why(reason, by, hint, tuple(waiting))
 
 
@@ -165,10 +168,10 @@ def _command(ingress: ObjectRef, code: str) -> str:
     )
 
 
-def _loss(action: Action) -> str:
-    """Say what is lost, so that the same words come back for as long as the same is lost."""
+def _loss(action: Action, ingress: ObjectRef, wishes: Wishes) -> str:
+    """Say what an Ingress loses, in words that come back for as long as it is the same loss."""
     if action.op is Op.DELETE and not action.disruptive:
-        return GOES
+        return GOES if ingress in wishes.leaving else f"{action.key}"
     changes: Iterable[str] = change_lines(
         action.key.kind, action.changes if action.disruptive else lost(action)
     )

@@ -28,6 +28,7 @@ def wishes_of(snapshot: Snapshot, desired: Desired, namer: Namer, config: Config
         front=front,
         protected=frozenset(one.ref for one in ours if _says(one, annotations.PROTECT)),
         paused=frozenset(one.ref for one in ours if is_paused(one)),
+        leaving=frozenset(snapshot.ingresses[name].ref for name in desired.leaving),
         deleted=frozenset(one.ref for one in ours if one.metadata.deletion_timestamp is not None),
         published=frozenset(one.ref for one in ours if one.address),
         uids={one.ref: one.metadata.uid for one in ours},

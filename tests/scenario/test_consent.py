@@ -8,6 +8,7 @@ import pytest
 
 from fakes.build import ingress, service
 from glbc.model.views import Snapshot
+from tests.support import pki
 from tests.support.house import House
 
 PREFIX = "glbc.gcp.kubernetes.io/"
@@ -138,6 +139,29 @@ class TestProtected:
         house.apply(noted(web({}), **agreed))
         house.settle()
         assert hosts(house) == ["a.example.com"]
+
+    def test_who_agrees_to_lose_https_does_not_agree_to_lose_everything(self) -> None:
+        made = noted(web(), **{PROTECT: "true"})
+        made["spec"]["tls"] = [{"secretName": "tls"}]
+        house = House()
+        house.apply(pki.secret("shop/tls", *pki.fixed_pair("a.example.com")))
+        house.apply(service("shop/web", "80->30301"), service("shop/api", "80->30302"), made)
+        house.settle()
+        assert len(house.names("forwardingRules")) == 2
+        house.kube.apply({**web(), "spec": {**web()["spec"], "tls": []}})
+        house.apply(noted(web(), **{PROTECT: "true"}))
+        house.settle()
+        assert len(house.names("forwardingRules")) == 2
+        told = {
+            code for event in house.events("Protected") for code in CODE.findall(event["message"])
+        }
+        agreed = {PROTECT: "true", ACKNOWLEDGE: ", ".join(sorted(told))}
+        house.apply(noted(web(), **agreed))
+        house.settle()
+        assert len(house.names("forwardingRules")) == 1
+        house.kube.delete("Ingress", "shop/web")
+        house.settle()
+        assert len(house.names("forwardingRules")) == 1
 
     def test_its_class_changed_away_takes_nothing(self) -> None:
         house = a_shop(noted(web(), **{PROTECT: "true"}))

@@ -4,12 +4,13 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from glbc import conditions, manual
+from glbc.ops import metrics
 from glbc.plan import planner
 from glbc.status import TOLD, Told
 from glbc.translate import annotations
@@ -97,18 +98,21 @@ def test_every_finding_has_a_reason_of_the_table() -> None:
     assert not [place for path in SOURCES for place in _bare_reasons(path)]
 
 
-def test_the_page_of_reasons_is_what_the_code_says(update_golden: bool) -> None:
-    page = ROOT / "docs" / "reasons.md"
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        pytest.param("reasons", manual.page, id="reasons"),
+        pytest.param("annotations", annotations.page, id="annotations"),
+        pytest.param("metrics", metrics.page, id="metrics"),
+    ],
+)
+def test_a_page_is_what_the_code_says(
+    name: str, made: Callable[[], str], update_golden: bool
+) -> None:
+    page = ROOT / "docs" / f"{name}.md"
     if update_golden:
-        page.write_text(manual.page())
-    assert page.read_text() == manual.page()
-
-
-def test_the_page_of_annotations_is_what_the_code_says(update_golden: bool) -> None:
-    page = ROOT / "docs" / "annotations.md"
-    if update_golden:
-        page.write_text(annotations.page())
-    assert page.read_text() == annotations.page()
+        page.write_text(made())
+    assert page.read_text() == made()
 
 
 def test_every_annotation_has_one_row() -> None:

@@ -1,0 +1,93 @@
+"""How often calls may be sent, in a time of its own."""
+
+from collections.abc import Callable
+
+import pytest
+
+from fakes.gce import Error, World, running
+from glbc.errors import RateLimited
+from glbc.gcp.client import GoogleCloud
+from glbc.gcp.limiter import Class, Limiter
+from glbc.model.keys import Kind
+
+START = 1_700_000_000.0  # 20 s into a minute of the wall clock
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds > 0
+        self.now += seconds
+
+    def limiter(self, **per_min: int) -> Limiter:
+        rates = {Class[name.upper()]: rate for name, rate in per_min.items()}
+        return Limiter(rates, lambda: self.now, lambda: START + self.now, self.sleep)
+
+
+@pytest.fixture
+def clock() -> Time:
+    return Time()
+
+
+def test_a_minutes_worth_passes_at_once_and_then_its_rate(clock: Time) -> None:
+    limiter = clock.limiter(write=60)
+    assert sum(limiter.take(Class.WRITE) for _ in range(60)) == 0
+    for _ in range(10):
+        assert limiter.take(Class.WRITE) == pytest.approx(1.0)
+
+
+def test_no_minute_has_more_than_twice_the_rate(clock: Time) -> None:
+    limiter = clock.limiter(read=60)
+    sent = []
+    while clock.now < 300:
+        limiter.take(Class.READ)
+        sent.append(clock.now)
+    for start in range(240):
+        assert sum(start <= at < start + 60 for at in sent) <= 120
+
+
+def test_what_is_read_for_its_own_sake_leaves_a_reserve(clock: Time) -> None:
+    limiter = clock.limiter(read=100)
+    assert sum(limiter.take(Class.READ, patient=True) for _ in range(80)) == 0
+    assert sum(limiter.take(Class.READ) for _ in range(20)) == 0
+    assert limiter.take(Class.READ, patient=True) > 10
+
+
+def test_the_classes_do_not_wait_for_each_other(clock: Time) -> None:
+    limiter = clock.limiter(read=1, write=1)
+    limiter.take(Class.READ)
+    assert limiter.take(Class.WRITE) == 0
+    assert limiter.take(Class.WAIT) == 0
+
+
+def test_a_refused_class_rests_until_the_next_minute(clock: Time) -> None:
+    limiter = clock.limiter(write=600)
+    limiter.refused(Class.WRITE)
+    waited = limiter.take(Class.WRITE)
+    assert (START + clock.now) % 60 < 2
+    assert 0 < waited <= 61
+    assert limiter.take(Class.READ) == 0
+    assert limiter.take(Class.WRITE) == 0
+
+
+def test_without_a_limit_a_refused_class_rests_all_the_same(clock: Time) -> None:
+    limiter = clock.limiter()
+    limiter.refused(Class.READ)
+    assert limiter.take(Class.READ) > 0
+
+
+def test_the_client_rests_when_the_cloud_says_so(
+    clock: Time, connect: Callable[..., GoogleCloud]
+) -> None:
+    world = World()
+    refusal = Error(403, "rateLimitExceeded", "Quota exceeded for quota metric 'Read requests'")
+    world.faults.add("compute.healthChecks.list", refusal, times=1)
+    with running(world) as url:
+        cloud = connect(url, limiter=clock.limiter(read=600))
+        with pytest.raises(RateLimited):
+            cloud.list(Kind.HEALTH_CHECK)
+        assert clock.now == 0
+        assert cloud.list(Kind.HEALTH_CHECK) == []
+        assert (START + clock.now) % 60 < 2
