@@ -4,8 +4,9 @@ Each verb imports what it needs when it is called, so that `glbc --help` costs n
 an exception becomes a line on stderr and an exit code; a bug keeps its traceback.
 """
 
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
@@ -13,20 +14,14 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from glbc.config import Config, ConfigError, parse
+from glbc.commands.options import ProviderUid, ReadOnly, configured
+from glbc.config import Config, ConfigError
 from glbc.errors import GlbcError
 
 EXIT_OK: Final = 0
 EXIT_ERROR: Final = 1
 EXIT_CHANGES: Final = 2  # `plan` found something to do; nothing else ends so
 EXIT_CONFIG: Final = 78  # sysexits.h: EX_CONFIG
-PATHS: Final = {
-    # option -> setting, where the names differ
-    "endpoint": "cloud.endpoint",
-    "anonymous": "cloud.anonymous",
-    "kubeconfig": "kube.kubeconfig",
-    "read_only": "guards.read_only",
-}
 EXIT_INTERRUPTED: Final = 130  # as a shell reports SIGINT
 
 # typer exports this one usage error; its base is the base of all of them.
@@ -48,6 +43,14 @@ class Output(StrEnum):
     JSON = "json"
 
 
+class GraphOutput(StrEnum):
+    """The same, and for Graphviz."""
+
+    TEXT = "text"
+    JSON = "json"
+    DOT = "dot"
+
+
 def main(args: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code; the entry point of `glbc`."""
     words = list(sys.argv[1:] if args is None else args) or ["--help"]
@@ -62,24 +65,6 @@ def main(args: Sequence[str] | None = None) -> int:
     except typer.Abort:
         return EXIT_INTERRUPTED
     return code if isinstance(code, int) else EXIT_OK
-
-
-def load_config(path: str | None, overrides: Mapping[str, Any] | None = None) -> Config:
-    """Read the configuration file, if there is one, and lay the command line over it.
-
-    Raises:
-        ConfigError: It cannot be read or is wrong.
-    """
-    if path is None:
-        return parse("", "defaults", overrides)
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as e:
-        problem = f"cannot be read ({e.strerror})"
-        raise ConfigError(path, "", problem, "give a readable file") from e
-    except UnicodeDecodeError as e:
-        raise ConfigError(path, "", "is not UTF-8", "give a YAML file") from e
-    return parse(text, path, overrides)
 
 
 def _show_version(wanted: bool) -> None:
@@ -145,162 +130,99 @@ def names(  # noqa: PLR0913 (each option is a parameter)
     return command.run(request, sys.stdout, as_json=output is Output.JSON)
 
 
-ConfigPath = Annotated[
-    Path | None,
-    typer.Option("--config", help="Configuration file (YAML).", metavar="FILE", show_default=False),
-]
-Project = Annotated[
-    str | None,
-    typer.Option(help="Google Cloud project.", metavar="ID", show_default=False),
-]
-Endpoint = Annotated[
-    str | None,
-    typer.Option(help="Compute Engine API.", metavar="URL", show_default=False),
-]
-Kubeconfig = Annotated[
-    str | None,
-    typer.Option(
-        help="Kubeconfig file; else KUBECONFIG, else in-cluster.",
-        metavar="FILE",
-        show_default=False,
-    ),
-]
-Anonymous = Annotated[
-    bool | None, typer.Option("--anonymous", help="Send no credentials (for the fakes).")
-]
-ClusterUid = Annotated[
-    str | None,
-    typer.Option(
-        help="Suffix of resource names; else from ConfigMap kube-system/ingress-uid.",
-        metavar="UID",
-        show_default=False,
-    ),
-]
-IngressClassName = Annotated[
-    str | None,
-    typer.Option(
-        "--ingress-class",
-        help="Value of kubernetes.io/ingress.class that is ours beside gce.",
-        metavar="NAME",
-        show_default=False,
-    ),
-]
-DefaultBackend = Annotated[
-    str | None,
-    typer.Option(
-        "--default-backend-service",
-        help='Service for what no rule matches; "" for none. [default: kube-system/default-http-backend]',
-        metavar="NAMESPACE/NAME",
-        show_default=False,
-    ),
-]
-
-
 @app.command()
-def run(  # noqa: PLR0913 (each option is a parameter)
-    *,
-    config: ConfigPath = None,
-    project: Project = None,
-    endpoint: Endpoint = None,
-    anonymous: Anonymous = None,
-    kubeconfig: Kubeconfig = None,
-    cluster_uid: ClusterUid = None,
-    ingress_class: IngressClassName = None,
-    default_backend_service: DefaultBackend = None,
-    read_only: Annotated[
-        bool | None, typer.Option("--read-only", help="Plan, and write nothing anywhere.")
-    ] = None,
-) -> int:
+@configured(read_only=ReadOnly)
+def run(config: Config) -> int:
     """Run the controller until it is told to stop."""
-    settings = _settings(
-        config,
-        project=project,
-        endpoint=endpoint,
-        anonymous=anonymous,
-        kubeconfig=kubeconfig,
-        cluster_uid=cluster_uid,
-        ingress_class=ingress_class,
-        default_backend_service=default_backend_service,
-        read_only=read_only,
-    )
     from glbc.commands import run as command  # noqa: PLC0415 (a verb loads what it needs)
 
-    return command.main(settings)
+    return command.main(config)
 
 
 @app.command()
-def plan(  # noqa: PLR0913 (each option is a parameter)
+@configured()
+def plan(
+    config: Config,
     *,
-    config: ConfigPath = None,
-    project: Project = None,
-    endpoint: Endpoint = None,
-    anonymous: Anonymous = None,
-    kubeconfig: Kubeconfig = None,
-    cluster_uid: ClusterUid = None,
-    ingress_class: IngressClassName = None,
-    default_backend_service: DefaultBackend = None,
+    manifests: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Directory with manifests, in place of the cluster.",
+            metavar="DIR",
+            show_default=False,
+        ),
+    ] = None,
+    no_cloud: Annotated[
+        bool, typer.Option("--no-cloud", help="With --from: everything is to be created.")
+    ] = False,
+    kube_system_uid: Annotated[
+        str,
+        typer.Option(
+            help="With --from: metadata.uid of the namespace kube-system.",
+            metavar="UID",
+            show_default=False,
+        ),
+    ] = "",
     output: Annotated[Output, typer.Option("--output", "-o", help="Form.")] = Output.TEXT,
 ) -> int:
     """Print what `run` would do: exit code 0 for nothing, 2 for changes, 1 for an error."""
-    settings = _settings(
-        config,
-        project=project,
-        endpoint=endpoint,
-        anonymous=anonymous,
-        kubeconfig=kubeconfig,
-        cluster_uid=cluster_uid,
-        ingress_class=ingress_class,
-        default_backend_service=default_backend_service,
-    )
     from glbc.commands import plan as command  # noqa: PLC0415 (a verb loads what it needs)
 
-    as_json = output is Output.JSON
-    return command.main(settings, sys.stdout, as_json=as_json, colour=sys.stdout.isatty())
+    form = command.Form(as_json=output is Output.JSON, colour=_colour())
+    if manifests is None:
+        if no_cloud or kube_system_uid:
+            option = "--no-cloud" if no_cloud else "--kube-system-uid"
+            raise GlbcError(f"{option}: means nothing without --from: give a directory")
+        return command.main(config, sys.stdout, form)
+    source = command.Source(manifests, kube_system_uid, cloud=not no_cloud)
+    return command.main_from(config, source, sys.stdout, sys.stderr, form)
 
 
 @app.command()
-def explain(  # noqa: PLR0913 (each option is a parameter)
-    ingress: Annotated[
-        str, typer.Argument(metavar="NAMESPACE/NAME", help="The Ingress.", show_default=False)
+@configured()
+def explain(
+    config: Config,
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAMESPACE/NAME|URL",
+            help="An Ingress, or http(s)://host/path.",
+            show_default=False,
+        ),
     ],
     *,
-    config: ConfigPath = None,
-    project: Project = None,
-    endpoint: Endpoint = None,
-    anonymous: Anonymous = None,
-    kubeconfig: Kubeconfig = None,
-    cluster_uid: ClusterUid = None,
-    ingress_class: IngressClassName = None,
-    default_backend_service: DefaultBackend = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="Form.")] = Output.TEXT,
 ) -> int:
-    """Print each resource of an Ingress: whose each field is, and what is in the way."""
-    settings = _settings(
-        config,
-        project=project,
-        endpoint=endpoint,
-        anonymous=anonymous,
-        kubeconfig=kubeconfig,
-        cluster_uid=cluster_uid,
-        ingress_class=ingress_class,
-        default_backend_service=default_backend_service,
-    )
+    """Print all of an Ingress and what is in the way; or who answers a URL, and how."""
     from glbc.commands import explain as command  # noqa: PLC0415 (a verb loads what it needs)
 
-    return command.main(settings, ingress, sys.stdout, for_programs=output is Output.JSON)
+    form = command.Form(as_json=output is Output.JSON, colour=_colour())
+    return command.main(config, what, sys.stdout, form)
 
 
 @app.command()
-def gc(  # noqa: PLR0913 (each option is a parameter)
+@configured()
+def graph(
+    config: Config,
+    what: Annotated[
+        str,
+        typer.Argument(metavar="NAMESPACE/NAME", help="Only this Ingress.", show_default=False),
+    ] = "",
     *,
-    config: ConfigPath = None,
-    project: Project = None,
-    endpoint: Endpoint = None,
-    anonymous: Anonymous = None,
-    kubeconfig: Kubeconfig = None,
-    cluster_uid: ClusterUid = None,
-    ingress_class: IngressClassName = None,
-    default_backend_service: DefaultBackend = None,
+    output: Annotated[GraphOutput, typer.Option("--output", "-o", help="Form.")] = GraphOutput.TEXT,
+) -> int:
+    """Print every resource, how it stands, and what leads to it."""
+    from glbc.commands import graph as command  # noqa: PLC0415 (a verb loads what it needs)
+
+    return command.main(config, what, sys.stdout, command.Form(output), colour=_colour())
+
+
+@app.command()
+@configured(provider_uid=ProviderUid)
+def gc(  # noqa: PLR0913 (each option is a parameter)
+    config: Config,
+    *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the table.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     adopt: Annotated[
@@ -317,14 +239,6 @@ def gc(  # noqa: PLR0913 (each option is a parameter)
         bool,
         typer.Option("--cluster-is-gone", help="Ask no cluster: nothing of it is needed any more."),
     ] = False,
-    provider_uid: Annotated[
-        str | None,
-        typer.Option(
-            help="Suffix of its firewall rule's name; else the cluster uid.",
-            metavar="UID",
-            show_default=False,
-        ),
-    ] = None,
     kube_system_uid: Annotated[
         str,
         typer.Option(
@@ -336,17 +250,6 @@ def gc(  # noqa: PLR0913 (each option is a parameter)
     output: Annotated[Output, typer.Option("--output", "-o", help="Form.")] = Output.TEXT,
 ) -> int:
     """Delete what no Ingress needs any more: exit code 0 nothing left, 2 something left or planned, 1 an error."""
-    settings = _settings(
-        config,
-        project=project,
-        endpoint=endpoint,
-        anonymous=anonymous,
-        kubeconfig=kubeconfig,
-        cluster_uid=cluster_uid,
-        provider_uid=provider_uid,
-        ingress_class=ingress_class,
-        default_backend_service=default_backend_service,
-    )
     from glbc.commands import gc as command  # noqa: PLC0415 (a verb loads what it needs)
 
     request = command.Request(
@@ -358,13 +261,12 @@ def gc(  # noqa: PLR0913 (each option is a parameter)
         cluster_is_gone=cluster_is_gone,
         kube_system_uid=kube_system_uid,
     )
-    return command.main(settings, request, sys.stdout, lambda text: typer.confirm(text, err=True))
+    return command.main(config, request, sys.stdout, lambda text: typer.confirm(text, err=True))
 
 
-def _settings(path: Path | None, **given: Any) -> Config:
-    """Read the configuration; an option is the setting of its name, or the one that `PATHS` tells."""
-    overrides = {PATHS.get(name, name): value for name, value in given.items()}
-    return load_config(str(path) if path else None, overrides)
+def _colour() -> bool:
+    """Tell whether people see colours: on a terminal, unless they do not want them (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _usage_message(error: Any) -> str:

@@ -208,6 +208,12 @@ FINDINGS: Final = (
         "Set `spec.defaultBackend`, or `default_backend_service` in the configuration.",
     ),
     Row(
+        Reason.NOT_KNOWN,
+        "Told by `glbc plan --from` only: something that the manifests leave to the cluster, such as a "
+        "node port, or that only the cloud can tell. What depends on it is not in the plan.",
+        "Write it down in the manifests, or plan against the cluster and the cloud.",
+    ),
+    Row(
         Reason.NO_NODE_PORT,
         "A Service port has no node port, so that no node can be asked for it.",
         "Set the Service's type to `NodePort`.",

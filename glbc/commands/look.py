@@ -1,6 +1,8 @@
 """One look at both sides, for the commands that decide nothing and write nothing."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
@@ -12,14 +14,19 @@ from glbc.engine.clock import SystemClock
 from glbc.engine.executor import Runner
 from glbc.engine.inventory import Inventory
 from glbc.engine.jobs import ListJob, ReadJob
+from glbc.engine.ports import Cloud
 from glbc.kube.note import read_note
 from glbc.model.graph import Graph, Observed
 from glbc.model.keys import Kind
 from glbc.model.kinds import MANAGED, POLICIES
 from glbc.model.views import Snapshot
+from glbc.naming import Namer
 from glbc.ownership import known_names, ownership_of
+from glbc.plan import consent, guard
+from glbc.plan.planner import Plan
 from glbc.translate.desired import Desired, translate
 from glbc.translate.firewall import projects_of
+from glbc.translate.wishes import wishes_of
 
 SECRETS_SEC: Final = 10.0  # how long Secrets that are read by name may take
 LOOK_SEC: Final = 0.02  # between looks at whether they are there
@@ -31,10 +38,26 @@ class Look(msgspec.Struct, frozen=True):
     snapshot: Snapshot
     desired: Desired
     actual: Graph[Observed]
+    config: Config
+    namer: Namer
+
+    def hold(self, plan: Plan) -> Plan:
+        """Hold back what `run` would not do either, however long it waits."""
+        settings = self.config.guards
+        plan = guard.complete_view(plan, self.desired.seen(self.snapshot))
+        wishes = wishes_of(self.snapshot, self.desired, self.namer, self.config)
+        plan = consent.budget(
+            plan, wishes, self.actual, settings.most_rules, settings.most_rules_percent
+        )
+        plan = consent.protected(plan, wishes, self.actual)
+        if settings.disruptive != "allow":
+            plan = consent.disruptive(plan, wishes, self.actual)
+        return consent.paused(plan, wishes, self.actual)
 
 
-def look(config: Config) -> Look:
-    """Read cluster and cloud once, and translate.
+@contextmanager
+def looking(config: Config) -> Iterator[tuple[Look, Cloud]]:
+    """Read cluster and cloud once, and translate; the cloud may be asked on until the end.
 
     Raises:
         GlbcError: the cluster or the cloud cannot be read.
@@ -44,22 +67,32 @@ def look(config: Config) -> Look:
         connection.watch()
         snapshot = connection.cluster.snapshot()
         config = decided(config, read_note(connection.api), snapshot)
-        # Where it ends, not what is there on the way: nobody here knows of anyone's health.
-        config = msgspec.structs.replace(config, switch_wait_sec=0)
-        known = known_names(snapshot, connection.namer)
-        inventory = Inventory(
-            projects_of(config),
-            lambda key, spec: ownership_of(key, spec, connection.namer, known),
-        )
+        now = SystemClock().time()
+        inventory = nothing_yet(config, connection.namer, snapshot)
         survey(inventory, Runner(connection.cloud, SystemClock()))
-        hints, now = inventory.hints(()), SystemClock().time()
-        desired = translate(snapshot, hints, connection.namer, config, now=now)
-        if named := desired.credentials():
+        seen = looked(config, connection.namer, snapshot, inventory, now=now)
+        if named := seen.desired.credentials():
             snapshot = with_credentials(connection, named)
-            desired = translate(snapshot, hints, connection.namer, config, now=now)
-        return Look(snapshot, desired, inventory.graph())
+            seen = looked(config, connection.namer, snapshot, inventory, now=now)
+        yield seen, connection.cloud
     finally:
         connection.close()
+
+
+def looked(
+    config: Config, namer: Namer, snapshot: Snapshot, inventory: Inventory, *, now: float
+) -> Look:
+    """Return what a cluster comes to, beside what is in the cloud."""
+    # Where it ends, not what is there on the way: nobody here knows of anyone's health.
+    config = msgspec.structs.replace(config, switch_wait_sec=0)
+    desired = translate(snapshot, inventory.hints(()), namer, config, now=now)
+    return Look(snapshot, desired, inventory.graph(), config, namer)
+
+
+def nothing_yet(config: Config, namer: Namer, snapshot: Snapshot) -> Inventory:
+    """Return the inventory of a cloud of which nothing is known."""
+    known = known_names(snapshot, namer)
+    return Inventory(projects_of(config), lambda key, spec: ownership_of(key, spec, namer, known))
 
 
 def with_credentials(connection: Connection, names: frozenset[str]) -> Snapshot:

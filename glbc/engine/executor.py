@@ -84,7 +84,8 @@ class Runner:
         """Ask for one group after the other; a cloud that does not answer is not asked on."""
         for probe in job.probes:
             try:
-                yield probe, of_members(self._cloud.health(probe.service, probe.group))
+                members = self._cloud.health(probe.service, probe.group)
+                yield probe, of_members(member.state for member in members)
             except CloudError as failure:
                 yield probe, UNKNOWN
                 if isinstance(failure, Transient):

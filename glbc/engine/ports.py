@@ -7,6 +7,7 @@ from glbc.engine.jobs import Job, Outcome
 from glbc.engine.journal import Entry
 from glbc.errors import ClusterError
 from glbc.model.calls import Call, Write
+from glbc.model.health import Member
 from glbc.model.keys import ResourceKey
 from glbc.model.views import Snapshot
 
@@ -30,8 +31,8 @@ class Cloud(Protocol):
         """Return the links of the instances of an instance group. Raises NotFound."""
         ...
 
-    def health(self, service: ResourceKey, group: ResourceKey) -> Sequence[str]:
-        """Return the health state of each member of a group behind a backend service; asks once.
+    def health(self, service: ResourceKey, group: ResourceKey) -> Sequence[Member]:
+        """Return the health of each member of a group behind a backend service; asks once.
 
         Raises:
             CloudError: NotFound, Rejected when the group is not (any more) behind it, and so on.

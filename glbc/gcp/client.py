@@ -19,7 +19,7 @@ from glbc.gcp.refusals import failed, one_line, refused
 from glbc.gcp.retry import Retry
 from glbc.gcp.table import Mutation, Row, Where
 from glbc.model.calls import Call, Verb
-from glbc.model.health import UNKNOWN
+from glbc.model.health import UNKNOWN, Member
 from glbc.model.keys import ResourceKey
 
 SCOPES: Final = ("https://www.googleapis.com/auth/compute",)
@@ -154,8 +154,8 @@ class GoogleCloud:
             for item in page.get("items", ())
         ]
 
-    def health(self, service: ResourceKey, group: ResourceKey) -> Sequence[str]:
-        """Return the health state of each member of a group; asks once, whatever goes wrong."""
+    def health(self, service: ResourceKey, group: ResourceKey) -> Sequence[Member]:
+        """Return the health of each member of a group; asks once, whatever goes wrong."""
         row = table.row_of(service)
         request = self._message("GetHealthBackendServiceRequest")(
             **table.address(row, service),
@@ -164,7 +164,10 @@ class GoogleCloud:
         method = self._clients[row.client].get_health
         what = f"getHealth {service} of {group}"
         answer = self._send(what, method, request, Class.READ, patient=True)
-        return [item.get("healthState", UNKNOWN) for item in answer.get("healthStatus", ())]
+        return [
+            Member(item.get("instance", ""), item.get("healthState", UNKNOWN))
+            for item in answer.get("healthStatus", ())
+        ]
 
     def call(self, call: Call) -> None:
         """Send one mutation and return when its operation is done.

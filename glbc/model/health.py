@@ -7,10 +7,19 @@ one said counts. Nothing read, and a read that failed, is Unknown: never a word 
 from collections.abc import Iterable
 from typing import Final
 
+import msgspec
+
 HEALTHY: Final = "HEALTHY"
 UNHEALTHY: Final = "UNHEALTHY"
 UNKNOWN: Final = "Unknown"  # ingress-gce's word, in its own spelling
 EMPTY: Final = ""  # a group without members says nothing
+
+
+class Member(msgspec.Struct, frozen=True):
+    """What the cloud says of one instance behind a backend service."""
+
+    instance: str  # link
+    state: str  # HEALTHY, UNHEALTHY, …; Unknown when the answer has none
 
 
 def of_members(states: Iterable[str]) -> str:

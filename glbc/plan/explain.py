@@ -4,7 +4,8 @@ A field is *enforced* (somebody asked for it: drift is corrected), *initial* (ou
 creation, then anyone's), or somebody's (we never set it). Made of the graphs and the plan alone.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import textwrap
+from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
 from typing import Any
 
@@ -13,11 +14,14 @@ from msgspec import UNSET
 
 from glbc.model.finding import Finding, ObjectRef
 from glbc.model.graph import Graph, Observed, Resource
-from glbc.model.keys import Kind, ResourceKey
+from glbc.model.keys import Kind
 from glbc.model.kinds import ROWS
 from glbc.model.private import Private
+from glbc.plan import output
+from glbc.plan.chart import Node, chart, verdicts_of
+from glbc.plan.drawn import links_out, tree
 from glbc.plan.planner import Action, Blocked, Plan
-from glbc.plan.render import plain, shown
+from glbc.plan.render import findings_out, plain, shown
 
 OUR_DEFAULT = "our default"
 OUR_RECORD = "description"  # proof and record, never a wish
@@ -43,42 +47,45 @@ class FieldRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True):
-    """One resource: how it stands, and its fields."""
+    """One resource that the Ingress wants: how it stands, and its fields."""
 
-    key: ResourceKey
-    state: str  # one line
-    hint: str = ""  # what to do, where something blocks it
+    node: Node
     fields: tuple[FieldRow, ...] = ()
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """All there is to say of an Ingress."""
+
+    ingress: ObjectRef
+    address: str = ""  # as published
+    nothing: str = ""  # why nothing is wanted for it, where nothing is
+    findings: tuple[Finding, ...] = ()
+    conditions: tuple[output.ConditionOut, ...] = ()  # as published
+    chain: tuple[Node, ...] = ()  # what it wants, and what that leads to
+    told: tuple[Explained, ...] = ()  # what it wants
+    journal: tuple[output.DoneOut, ...] = ()  # the last actions, oldest first
+    journal_problem: str = ""  # why there are none; "" when there simply are none
 
 
 def explain(
     ingress: ObjectRef, desired: Graph[Resource], actual: Graph[Observed], plan: Plan
-) -> list[Explained]:
+) -> Explanation:
     """Explain every resource that an Ingress wants, sorted by key."""
-    verdicts: dict[ResourceKey, Action | Blocked] = {action.key: action for action in plan.actions}
-    verdicts |= {blocked.key: blocked for blocked in plan.blocked}
-    return [
-        _explained(resource, actual.get(resource.key), verdicts.get(resource.key))
-        for resource in sorted(desired, key=lambda one: one.key)
-        if ingress in resource.wanted_by
+    verdicts = verdicts_of(plan)
+    chain = chart(desired, actual, plan, ingress)
+    told = [
+        _explained(node, desired[node.key], actual.get(node.key), verdicts.get(node.key))
+        for node in chain
+        if ingress in node.wanted_by
     ]
+    return Explanation(ingress=ingress, chain=chain, told=tuple(told))
 
 
 def _explained(
-    resource: Resource, live: Observed | None, verdict: Action | Blocked | None
+    node: Node, resource: Resource, live: Observed | None, due: Action | Blocked | None
 ) -> Explained:
-    hint = ""
-    match verdict:
-        case None:
-            state = "as wanted" if live else "not there yet"
-        case Action():
-            state = f"to {verdict.op}: {verdict.reason}"
-        case Blocked():
-            state = f"cannot {verdict.op}: {verdict.reason}: {verdict.by}"
-            hint = verdict.hint
-    changed = {change.field for change in verdict.changes} if verdict else set()
-    rows = tuple(_rows(resource, live, changed))
-    return Explained(key=resource.key, state=state, hint=hint, fields=rows)
+    changed = {change.field for change in due.changes} if due else set()
+    return Explained(node=node, fields=tuple(_rows(resource, live, changed)))
 
 
 def _rows(
@@ -122,19 +129,60 @@ def _leaves(spec: Any, before: str = "") -> Iterator[tuple[str, Any]]:
             yield path, value
 
 
-def as_text(
-    ingress: ObjectRef, told: Iterable[Explained], findings: Iterable[Finding], address: str
-) -> str:
+def as_text(told: Explanation, *, width: int = 80, colour: bool = False) -> str:
     """Return the explanation for people; what differs from what is wanted is marked `~`."""
-    lines = [f"{ingress}: {f'at {address}' if address else 'no address yet'}"]
-    for finding in sorted(set(findings)):
-        lines += [f"! {finding.reason}: {finding.field}: {finding.message}", f"    {finding.hint}"]
-    for one in told:
-        lines += ["", f"{one.key}: {one.state}"]
-        if one.hint:
-            lines.append(f"    {one.hint}")
+    where = f"at {told.address}" if told.address else "no address yet"
+    lines = [f"{told.ingress}: {where}"]
+    for finding in sorted(set(told.findings)):
+        lines += _folded(f"! {finding.reason}: {finding.field}: {finding.message}", width)
+        lines += _folded(finding.hint, width, "    ")
+    lines += _conditions(told.conditions, width)
+    if told.chain:
+        lines += ["", *tree(told.chain, width=width, colour=colour)]
+    else:
+        lines += ["", *_folded(told.nothing, width)]
+    for one in told.told:
+        lines += ["", f"{one.node.key}: {one.node.said}"]
+        if one.node.hint:
+            lines += _folded(one.node.hint, width, "    ")
         lines += _aligned(one.fields)
+    if told.journal:
+        lines += ["", "Last actions", *_done(told.journal, width)]
+    elif told.journal_problem:
+        lines += ["", "Last actions", *_folded(told.journal_problem, width, "  ")]
     return "\n".join(lines) + "\n"
+
+
+def _conditions(conditions: Iterable[output.ConditionOut], width: int) -> Iterator[str]:
+    rows = list(conditions)
+    widest = max((len(row.type) for row in rows), default=0)
+    if rows:
+        yield from ("", "Conditions, as published")
+    for row in rows:
+        since = f", since {row.last_transition_time}" if row.last_transition_time else ""
+        yield f"  {row.type:{widest}}  {row.status:7}  {row.reason}{since}"
+        if row.message:
+            yield from _folded(row.message, width, "      ")
+
+
+def _done(journal: Iterable[output.DoneOut], width: int) -> Iterator[str]:
+    for one in journal:
+        result = "" if one.result == "done" else f", {one.result}"
+        yield f"  {one.time}  {one.op:6}  {one.resource}"
+        yield f"      {one.reason}, {one.seconds:.1f} s{result}"
+        for change in (*one.changes, *([one.error] if one.error else [])):
+            yield from _folded(change, width, "      ")
+
+
+def _folded(text: str, width: int, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _aligned(rows: Iterable[FieldRow]) -> Iterator[str]:
@@ -156,47 +204,36 @@ def _aligned(rows: Iterable[FieldRow]) -> Iterator[str]:
             yield f"  {'':{width}}  {'':10}  from {source}"
 
 
-def as_json(
-    ingress: ObjectRef, told: Iterable[Explained], findings: Iterable[Finding], address: str
-) -> Mapping[str, Any]:
-    """Return the explanation for programs; members are added, never changed.
+def as_output(told: Explanation) -> output.ExplanationOut:
+    """Return the explanation for programs; documented in docs/output.md."""
+    fields = {one.node.key: one.fields for one in told.told}
+    return output.ExplanationOut(
+        ingress=output.IngressOut(namespace=told.ingress.namespace, name=told.ingress.name),
+        address=told.address,
+        findings=findings_out(told.findings),
+        conditions=told.conditions,
+        resources=tuple(_resource_out(node, fields.get(node.key, ())) for node in told.chain),
+        journal=told.journal,
+    )
 
-    {"ingress": {"namespace", "name"}, "address",
-     "findings": [{"reason", "field", "message", "hint", "severity"}],
-     "resources": [{"kind", "scope", "name", "state", "hint",
-                    "fields": [{"path", "standing", "wanted", "live", "source"}]}]}
-    """
-    return {
-        "ingress": {"namespace": ingress.namespace, "name": ingress.name},
-        "address": address,
-        "findings": [
-            {
-                "reason": finding.reason,
-                "field": finding.field,
-                "message": finding.message,
-                "hint": finding.hint,
-                "severity": finding.severity.value,
-            }
-            for finding in sorted(set(findings))
-        ],
-        "resources": [
-            {
-                "kind": one.key.kind,
-                "scope": one.key.scope,
-                "name": one.key.name,
-                "state": one.state,
-                "hint": one.hint,
-                "fields": [
-                    {
-                        "path": row.path,
-                        "standing": row.standing.value,
-                        "wanted": plain(row.wanted),
-                        "live": plain(row.live),
-                        "source": row.source,
-                    }
-                    for row in one.fields
-                ],
-            }
-            for one in told
-        ],
-    }
+
+def _resource_out(node: Node, fields: Iterable[FieldRow]) -> output.ExplainedOut:
+    return output.ExplainedOut(
+        kind=str(node.key.kind),
+        scope=node.key.scope,
+        name=node.key.name,
+        verdict=node.verdict.value,
+        state=node.said,
+        hint=node.hint,
+        links=tuple(links_out(node.links)),
+        fields=tuple(
+            output.FieldOut(
+                path=row.path,
+                standing=row.standing.value,
+                wanted=plain(row.wanted),
+                live=plain(row.live),
+                source=row.source,
+            )
+            for row in fields
+        ),
+    )

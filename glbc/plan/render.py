@@ -13,10 +13,12 @@ import msgspec
 from msgspec import UNSET
 
 from glbc.model.compute import PathRule
-from glbc.model.finding import Finding, ObjectRef
+from glbc.model.finding import Finding
 from glbc.model.keys import Kind, Ref, ResourceKey
 from glbc.model.kinds import ROWS
+from glbc.plan import output
 from glbc.plan.diff import Change
+from glbc.plan.drawn import object_out
 from glbc.plan.planner import Action, Blocked, Op
 from glbc.plan.simulate import Rehearsal
 
@@ -63,39 +65,16 @@ def render_text(
     return page.text()
 
 
-def render_json(rehearsal: Rehearsal, findings: Iterable[Finding]) -> dict[str, Any]:
-    """Return the plan for programs. The schema is stable: members are added, never changed.
-
-    {"waves": [[{"op": "create" | "update" | "delete",
-                 "kind", "scope", "name": of the resource, as the API writes them,
-                 "reason": CamelCase,
-                 "changes": [{"field": the API's name, "before", "after": as the API writes them,
-                              null when not set}],
-                 "wantedBy": [{"kind", "namespace", "name"}],
-                 "disruptive": whether traffic is interrupted}]],
-     "blocked": [{"op", "kind", "scope", "name", "reason", "by", "hint"}],
-     "findings": [{"object": {"kind", "namespace", "name"}, "reason", "field", "message", "hint",
-                   "severity": "note" | "warning" | "error"}],
-     "summary": {"create", "update", "delete", "blocked": how many}}
-
-    The actions of one wave may run at once; a wave follows on the one before it.
-    """
-    return {
-        "waves": [[_action_json(action) for action in wave] for wave in rehearsal.waves],
-        "blocked": [{**_head(one), "by": one.by, "hint": one.hint} for one in _blocked(rehearsal)],
-        "findings": [
-            {
-                "object": _object(finding.object),
-                "reason": finding.reason,
-                "field": finding.field,
-                "message": finding.message,
-                "hint": finding.hint,
-                "severity": finding.severity.value,
-            }
-            for finding in sorted(set(findings))
-        ],
-        "summary": _summary(rehearsal),
-    }
+def plan_out(rehearsal: Rehearsal, findings: Iterable[Finding]) -> output.PlanOut:
+    """Return the plan for programs: `output.PlanOut`, documented in docs/output.md."""
+    return output.PlanOut(
+        waves=tuple(tuple(_action_out(action) for action in wave) for wave in rehearsal.waves),
+        blocked=tuple(
+            output.BlockedOut(**_head(one), by=one.by, hint=one.hint) for one in _blocked(rehearsal)
+        ),
+        findings=findings_out(findings),
+        summary=output.SummaryOut(**_summary(rehearsal)),
+    )
 
 
 def _blocked(rehearsal: Rehearsal) -> list[Blocked]:
@@ -266,35 +245,46 @@ def shown(value: Any, *, inner: bool = False) -> str:  # noqa: PLR0911  # one fo
 # JSON ---------------------------------------------------------------------------------------------
 
 
-def _head(verdict: Action | Blocked) -> dict[str, Any]:
+def _head(verdict: Action | Blocked) -> dict[str, str]:
     key: ResourceKey = verdict.key
     return {
         "op": verdict.op.value,
-        "kind": key.kind,
-        "scope": key.scope,
+        "kind": str(key.kind),
+        "scope": str(key.scope),
         "name": key.name,
         "reason": verdict.reason.value,
     }
 
 
-def _action_json(action: Action) -> dict[str, Any]:
-    return {
+def _action_out(action: Action) -> output.ActionOut:
+    return output.ActionOut(
         **_head(action),
-        "changes": [
-            {
-                "field": _wire_name(action.key.kind, change.field),
-                "before": plain(change.before),
-                "after": plain(change.after),
-            }
+        changes=tuple(
+            output.ChangeOut(
+                field=_wire_name(action.key.kind, change.field),
+                before=plain(change.before),
+                after=plain(change.after),
+            )
             for change in action.changes
-        ],
-        "wantedBy": [_object(user) for user in action.wanted_by],
-        "disruptive": action.disruptive,
-    }
+        ),
+        wanted_by=tuple(object_out(user) for user in action.wanted_by),
+        disruptive=action.disruptive,
+    )
 
 
-def _object(ref: ObjectRef) -> dict[str, str]:
-    return {"kind": ref.kind, "namespace": ref.namespace, "name": ref.name}
+def findings_out(findings: Iterable[Finding]) -> tuple[output.FindingOut, ...]:
+    """Return findings for programs."""
+    return tuple(
+        output.FindingOut(
+            object=object_out(finding.object),
+            reason=str(finding.reason),
+            field=finding.field,
+            message=finding.message,
+            hint=finding.hint,
+            severity=finding.severity.value,
+        )
+        for finding in sorted(set(findings))
+    )
 
 
 def plain(value: Any) -> Any:

@@ -121,7 +121,9 @@ def _chosen(
             Reason.NO_NODE_PORT,
             field,
             f"service {where} of type {found.spec.type} has no node port for {chosen.port}",
-            "set the Service's type to NodePort",
+            "write nodePort down, or see why the cluster has chosen none"
+            if found.spec.type == "NodePort"
+            else "set the Service's type to NodePort",
         )
     return chosen
 

@@ -45,6 +45,7 @@ class Reason(StrEnum):
     NODE_IN_OTHER_GROUP = "NodeInOtherGroup"
     NODE_NOT_IN_CLOUD = "NodeNotInCloud"
     NODE_WITHOUT_ZONE = "NodeWithoutZone"
+    NOT_KNOWN = "NotKnown"
     READINESS_PROBE_NOT_USED = "ReadinessProbeNotUsed"
     READINESS_PROBE_TOO_SLOW = "ReadinessProbeTooSlow"
     READINESS_PROBES_DIFFER = "ReadinessProbesDiffer"

@@ -11,6 +11,7 @@ import pytest
 from glbc.errors import Denied, NotFound, NotReady, RateLimited, Rejected, Transient
 from glbc.gcp.client import GoogleCloud
 from glbc.model.calls import Call, Verb
+from glbc.model.health import Member
 from glbc.model.keys import GLOBAL, Kind, ResourceKey, zone
 from tests.gcp.canned import SILENCE, answering
 
@@ -341,13 +342,21 @@ def test_members_are_all_pages_and_may_be_none(connect):
     assert f"{ROOT}/zones/us-a/instanceGroups/group/listInstances" == urlsplit(asked[0][1]).path
 
 
-def test_health_is_asked_once_and_one_word_comes_back_for_each_member(connect):
+def test_health_is_asked_once_and_each_member_comes_back_with_its_word(connect):
     backend = ResourceKey("p", Kind.BACKEND_SERVICE, GLOBAL, "web")
-    states = [{"healthState": "HEALTHY", "port": 80}, {"healthState": "UNHEALTHY"}, {}]
+    states = [
+        {"healthState": "HEALTHY", "port": 80, "instance": "i/1"},
+        {"healthState": "UNHEALTHY"},
+        {},
+    ]
     answers = [(200, {"healthStatus": states}), (200, {}), (503, {}), (200, {})]
     with answering(*answers) as (url, asked):
         cloud = connect(url)
-        assert cloud.health(backend, GROUP) == ["HEALTHY", "UNHEALTHY", "Unknown"]
+        assert cloud.health(backend, GROUP) == [
+            Member("i/1", "HEALTHY"),
+            Member("", "UNHEALTHY"),
+            Member("", "Unknown"),
+        ]
         assert cloud.health(backend, GROUP) == []
         with pytest.raises(Transient):
             cloud.health(backend, GROUP)

@@ -1,7 +1,6 @@
 """HTTPS: certificates that come, go, rotate and break; the redirect; one address for both."""
 
 import base64
-import json
 from typing import Any
 
 import pytest
@@ -10,7 +9,8 @@ from cryptography.hazmat.primitives.serialization import PrivateFormat, load_pem
 from fakes.build import ingress, service
 from fakes.gce import Error, Request
 from glbc.model.graph import Graph
-from glbc.plan.render import render_json, render_text
+from glbc.plan.output import written
+from glbc.plan.render import plan_out, render_text
 from glbc.plan.simulate import rehearse
 from tests.support import pki
 from tests.support.house import NAMER, PROJECT, House
@@ -99,7 +99,7 @@ class TestChain:
         assert house.loop.turn is not None
         turn = str(house.loop.turn) + repr(house.loop.inventory.__dict__)
         fresh = rehearse(house.loop.turn.desired.graph, Graph())
-        plan = render_text(fresh, ()) + json.dumps(render_json(fresh, ())) + repr(fresh)
+        plan = render_text(fresh, ()) + written(plan_out(fresh, ())) + repr(fresh)
         assert "sslCertificates" in plan
         assert key not in told.out + told.err + turn + plan + str(house.kube.list("Event"))
 

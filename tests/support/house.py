@@ -27,6 +27,7 @@ from glbc.kube.client import ApiError
 from glbc.kube.writer import Writer
 from glbc.model.calls import Call, Verb, Write
 from glbc.model.configs import Credential
+from glbc.model.health import Member
 from glbc.model.keys import ResourceKey
 from glbc.model.views import VIEWS, Snapshot, decode_hook
 from glbc.naming import Namer
@@ -93,10 +94,12 @@ class InProcessCloud:
         answer = self._ask("POST", f"/compute/v1/{group.path}/listInstances", {})
         return [item["instance"] for item in answer.get("items", [])]
 
-    def health(self, service: ResourceKey, group: ResourceKey) -> Sequence[str]:
+    def health(self, service: ResourceKey, group: ResourceKey) -> Sequence[Member]:
         body = {"group": group.link}
         answer = self._ask("POST", f"/compute/v1/{service.path}/getHealth", body)
-        return [item["healthState"] for item in answer.get("healthStatus", [])]
+        return [
+            Member(item["instance"], item["healthState"]) for item in answer.get("healthStatus", [])
+        ]
 
     def call(self, call: Call) -> None:
         self.before(call)

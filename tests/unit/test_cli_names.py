@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from glbc import cli
-from glbc.cli import load_config, main
+from glbc.cli import main
+from glbc.commands.options import load_config
 from glbc.config import Config, ConfigError
 from glbc.errors import GlbcError
 

@@ -12,7 +12,7 @@ from glbc.engine.jobs import HealthJob, Probe
 from glbc.errors import CloudError, Rejected, Transient
 from glbc.model import compute
 from glbc.model.graph import Graph, Observed, Ownership
-from glbc.model.health import of_groups, of_members
+from glbc.model.health import Member, of_groups, of_members
 from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey, Scope, refs_in
 
 
@@ -54,12 +54,12 @@ class Cloud:
         self.answers = answers or {}
         self.asked: list[str] = []
 
-    def health(self, service: ResourceKey, group: ResourceKey) -> list[str]:  # noqa: ARG002
+    def health(self, service: ResourceKey, group: ResourceKey) -> list[Member]:  # noqa: ARG002
         self.asked.append(service.name)
         answer = self.answers.get(service.name, ["HEALTHY"])
         if isinstance(answer, CloudError):
             raise answer
-        return list(answer)
+        return [Member("", state) for state in answer]
 
 
 class Site:

@@ -1,6 +1,5 @@
 """What `glbc plan` prints, held by golden files: `--update-golden` rewrites them, the diff is reviewed."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,9 @@ from glbc.model.graph import Graph, Observed, Ownership
 from glbc.model.keys import Kind
 from glbc.naming import Scheme
 from glbc.plan.diff import Change
+from glbc.plan.output import plain_of, written
 from glbc.plan.planner import Action, Op, Plan, Reason
-from glbc.plan.render import HIDDEN, render_json, render_text
+from glbc.plan.render import HIDDEN, plan_out, render_text
 from glbc.plan.simulate import Rehearsal, rehearse
 from tests.property.worlds import CONFIG, NAMER, Site, Wish, converged, desired, observed
 
@@ -109,7 +109,7 @@ def test_details_are_folded_unless_a_single_word_is_too_long(case) -> None:
 @pytest.mark.parametrize("case", [pytest.param(one, id=one.__name__) for one in CASES])
 def test_programs_read_the_same_plan(case) -> None:
     rehearsal, findings = case()
-    told = json.loads(json.dumps(render_json(rehearsal, findings)))
+    told = plain_of(plan_out(rehearsal, findings))
     assert set(told) == {"waves", "blocked", "findings", "summary"}
     ops = [action["op"] for wave in told["waves"] for action in wave]
     assert told["summary"] == {
@@ -121,7 +121,7 @@ def test_programs_read_the_same_plan(case) -> None:
 
 def test_an_action_has_the_words_of_the_api() -> None:
     rehearsal, _ = new_address()
-    action = render_json(rehearsal, ())["waves"][0][0]
+    action = plain_of(plan_out(rehearsal, ()))["waves"][0][0]
     assert action == {
         "op": "delete",
         "kind": "forwardingRules",
@@ -135,12 +135,12 @@ def test_an_action_has_the_words_of_the_api() -> None:
 
 
 def test_a_finding_has_its_object_and_severity() -> None:
-    (found, _) = render_json(nothing()[0], FINDINGS)["findings"]
+    (found, _) = plain_of(plan_out(nothing()[0], FINDINGS))["findings"]
     assert (found["object"]["name"], found["severity"]) == ("web", "warning")
 
 
 def test_links_in_json_are_the_apis() -> None:
-    waves = render_json(edited_ingress()[0], ())["waves"]
+    waves = plain_of(plan_out(edited_ingress()[0], ()))["waves"]
     changes = [c for wave in waves for action in wave for c in action["changes"]]
     (default,) = [change for change in changes if change["field"] == "defaultService"]
     assert default["after"] == (
@@ -201,4 +201,4 @@ def test_a_change_reads(before: object, after: object, line: str) -> None:
 
 def test_what_is_not_known_to_be_public_is_not_printed() -> None:
     rehearsal = one_change(b"secret", (b"secret", "x"))
-    assert "secret" not in render_text(rehearsal, ()) + json.dumps(render_json(rehearsal, ()))
+    assert "secret" not in render_text(rehearsal, ()) + written(plan_out(rehearsal, ()))
