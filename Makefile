@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: help demo up test check format lint types walls golden bench soak lock clean
+.PHONY: help demo up test check format lint types walls golden picture bench soak lock clean
 
 help:            ## show this list
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/ →/' | sort
@@ -40,6 +40,9 @@ walls: .venv/installed
 
 golden: .venv/installed  ## rewrite the golden files; review the diff
 	$(BIN)/python -m pytest tests/golden --update-golden
+
+picture: .venv/installed ## take the picture of the live page again (needs Chromium)
+	$(BIN)/python -m tests.e2e.show
 
 bench: .venv/installed   ## counts and ratios of one run, as a table
 	$(BIN)/python -m tests.bench

@@ -393,7 +393,8 @@ def _lines_to_try(stack: Stack) -> str:
     """Return what `up` tells: each indented line works in a shell in the same directory."""
     edited = os.path.relpath(DEPLOY / "examples" / "ingress-edited.yaml")
     path = Path(sys.executable).parent
-    return f"""glbc runs against the fakes. Its log is {stack.directory}/glbc.log. In another shell:
+    return f"""glbc runs against the fakes. Its live picture is http://{stack.page}/, its log
+{stack.directory}/glbc.log. In another shell:
 
     export KUBECONFIG={stack.kubeconfig} NO_PROXY=127.0.0.1 PATH="{path}:$PATH"
     kubectl get ingress,svc,deploy,nodes

@@ -58,6 +58,7 @@ class Stack:
         self._claims = ExitStack()
         self.gce = f"http://127.0.0.1:{_free_port()}"
         self.kube = f"http://127.0.0.1:{_free_port()}"
+        self.page = f"127.0.0.1:{_free_port()}"  # where glbc shows its live picture
         self.kubeconfig = directory / "kubeconfig"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._logs: list[IO[bytes]] = []
@@ -115,7 +116,8 @@ class Stack:
 
     def start_glbc(self) -> None:
         """Start `glbc run` against the fakes."""
-        self.start("glbc", [str(BIN / "glbc"), "run", *self.glbc_options()])
+        run = [str(BIN / "glbc"), "run", "--http-address", self.page]
+        self.start("glbc", [*run, *self.glbc_options()])
 
     def glbc_options(self) -> list[str]:
         """Return the options that point glbc at the fakes."""

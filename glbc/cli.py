@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from glbc.commands.options import ProviderUid, ReadOnly, configured
+from glbc.commands.options import HttpAddress, ProviderUid, ReadOnly, configured
 from glbc.config import Config, ConfigError
 from glbc.errors import GlbcError
 
@@ -131,7 +131,7 @@ def names(  # noqa: PLR0913 (each option is a parameter)
 
 
 @app.command()
-@configured(read_only=ReadOnly)
+@configured(read_only=ReadOnly, http_address=HttpAddress)
 def run(config: Config) -> int:
     """Run the controller until it is told to stop."""
     from glbc.commands import run as command  # noqa: PLC0415 (a verb loads what it needs)

@@ -69,6 +69,13 @@ ObjectName = Annotated[
         description="give a name of a-z, 0-9 and dashes",
     ),
 ]
+HttpAddress = Annotated[
+    str,
+    Meta(
+        pattern=r"^(([0-9.]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5})?\Z",
+        description='give IP:PORT such as 127.0.0.1:8081, port 0 for a free one, or "" for none',
+    ),
+]
 Text = Annotated[str, Meta(description="give text")]
 Flag = Annotated[bool, Meta(description="give true or false")]
 Count = Annotated[int, Meta(ge=0, description="give a whole number, 0 for no limit")]
@@ -172,6 +179,14 @@ class LeaseConfig(Section, frozen=True):
     # seconds, 0.1-3600, below renew_deadline_sec; how often the leader renews
 
 
+class HttpConfig(Section, frozen=True):
+    """What can be looked at over HTTP; nothing can be changed there."""
+
+    address: HttpAddress = "127.0.0.1:8081"
+    # IP:PORT of the page with the live picture; it names every Ingress to whoever can reach it, so the
+    # default is this machine alone (kubectl port-forward reaches it); port 0: a free one; "": no page
+
+
 class LimitsConfig(Section, frozen=True):
     """Limits of the cloud that its documentation does not establish; met before anything is sent."""
 
@@ -196,6 +211,7 @@ class Config(Section, frozen=True):
     journal: JournalConfig = JournalConfig()
     guards: GuardsConfig = GuardsConfig()
     lease: LeaseConfig = LeaseConfig()
+    http: HttpConfig = HttpConfig()
 
     cluster_uid: Uid = ""
     # suffix of names; empty: found as ingress-gce does, in ConfigMap kube-system/ingress-uid
@@ -387,9 +403,16 @@ def _check_cidrs(cidrs: Any) -> None:
         ipaddress.ip_network(text)
 
 
+def _check_http_address(address: Any) -> None:
+    host, _, port = address.rpartition(":")
+    if address and (ipaddress.ip_address(host.strip("[]")) and int(port) > 65535):
+        raise ValueError(address)
+
+
 _CHECKS: Final[dict[str, Callable[[Any], None]]] = {
     "node_port_ranges": _check_port_ranges,
     "health_check_source_ranges": _check_cidrs,
+    "http.address": _check_http_address,
 }
 
 

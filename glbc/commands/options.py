@@ -14,6 +14,7 @@ PATHS: Final = {
     # option -> setting, where the names differ
     "endpoint": "cloud.endpoint",
     "anonymous": "cloud.anonymous",
+    "http_address": "http.address",
     "kubeconfig": "kube.kubeconfig",
     "read_only": "guards.read_only",
 }
@@ -72,6 +73,14 @@ DefaultBackend = Annotated[
 
 ReadOnly = Annotated[
     bool | None, typer.Option("--read-only", help="Plan, and write nothing anywhere.")
+]
+HttpAddress = Annotated[
+    str | None,
+    typer.Option(
+        help='Where the live picture is served; "" for nowhere. [default: 127.0.0.1:8081]',
+        metavar="IP:PORT",
+        show_default=False,
+    ),
 ]
 ProviderUid = Annotated[
     str | None,

@@ -16,18 +16,22 @@ from typing import Final
 
 import structlog
 
+from glbc.commands import live
 from glbc.commands.connect import Connection
 from glbc.commands.firststart import decided, remember
 from glbc.config import Config, ConfigError
 from glbc.engine.bell import Bell
 from glbc.engine.clock import SystemClock
 from glbc.engine.executor import Runner
+from glbc.engine.journal import Journals
 from glbc.engine.loop import Loop, run
 from glbc.engine.workers import ThreadWorkers
 from glbc.errors import GlbcError
 from glbc.kube.note import read_note
+from glbc.model.views import VIEWS
 from glbc.ops import logs
 from glbc.ops.journal import FileJournal
+from glbc.ops.metrics import Metrics
 
 log = structlog.get_logger()
 
@@ -63,11 +67,14 @@ def main(config: Config) -> int:
     # The snapshot first: whatever it shows was made after, or with, the note that is read then.
     snapshot, note = connection.cluster.snapshot(), read_note(connection.api)
     config = decided(config, note, snapshot)
+    journal = _journal(config)
+    metrics = Metrics(lambda: loop.turn, VIEWS)
+    notes = Journals(metrics, *([journal] if journal else []))
+    loop = Loop(config, connection.namer, connection.cluster, workers, clock, notes)
+    stop_page = live.started(loop.window, connection.namer, config, clock, metrics)
     if write:
         remember(config, note, connection.api)
     log.info("running", project=config.project, cluster_uid=connection.namer.cluster_uid)
-    journal = _journal(config)
-    loop = Loop(config, connection.namer, connection.cluster, workers, clock, journal)
     told: queue.SimpleQueue[Told] = queue.SimpleQueue()  # its put may interrupt itself
 
     def run_loop() -> None:
@@ -86,6 +93,7 @@ def main(config: Config) -> int:
     if isinstance(end, signal.Signals):
         log.info("stopping", signal=end.name)
     stop.set()
+    stop_page()
     bell.ring()
     thread.join(STOP_SEC)
     all_ended = workers.stop(STOP_SEC)

@@ -6,6 +6,7 @@ it: a value that is not known to be fit for print is not shown (`plan/render.py`
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Protocol
 
 import msgspec
 
@@ -36,6 +37,26 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     changes: tuple[str, ...] = ()  # of an update: one text per field
     error: str = ""  # the cloud's words
     users: tuple[str, ...] = msgspec.field(name="for", default=())  # the Ingresses that want it
+
+
+class Journal(Protocol):
+    """Keeps what was done; never fails."""
+
+    def note(self, entry: Entry) -> None:
+        """Keep one entry."""
+        ...
+
+
+class Journals:
+    """Several journals that keep the same."""
+
+    def __init__(self, *journals: Journal) -> None:
+        self._journals = journals
+
+    def note(self, entry: Entry) -> None:
+        """Keep one entry in each."""
+        for journal in self._journals:
+            journal.note(entry)
 
 
 def entry_of(outcome: Outcome, action: Action, now: float) -> Entry:

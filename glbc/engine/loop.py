@@ -19,11 +19,12 @@ from glbc.engine.guards import Guards
 from glbc.engine.health import Health
 from glbc.engine.inventory import Inventory
 from glbc.engine.jobs import ActionJob, HealthJob, ListJob, Outcome, ReadJob
-from glbc.engine.journal import entry_of
-from glbc.engine.ports import Clock, Cluster, Journal, Workers
+from glbc.engine.journal import Journal, entry_of
+from glbc.engine.ports import Clock, Cluster, Workers
 from glbc.engine.publisher import Publisher
 from glbc.engine.reports import Reports
 from glbc.engine.switches import Switches
+from glbc.engine.window import Window
 from glbc.errors import (
     AlreadyExists,
     CloudError,
@@ -83,6 +84,7 @@ class Loop:
         self.journal = journal
         self.inventory = Inventory(projects_of(config), self._ownership_of)
         self.turn: Turn | None = None
+        self.window = Window(clock)
         self._learnt: Collection[str] = ()  # the Ingresses whose names are known
         self._known: frozenset[str] = frozenset()
         self._flying: dict[ResourceKey, Action] = {}
@@ -132,6 +134,8 @@ class Loop:
         started = self._start(due)
         asked = self._read(snapshot, desired)
         told = self._publish(self.turn)
+        flying, states = self._flying.values(), self._health.states()
+        self.window.show(self.turn, flying, states, self._kinds())
         return listing or started or asked or told
 
     def in_flight(self) -> int:
@@ -294,6 +298,7 @@ class Loop:
         else:
             self._backoff.cleared(job.kind)
             self.inventory.fold_list(job.kind, outcome.bodies, outcome.began)
+            self.window.listed(job.kind)
             unread = set(self.inventory.owned_groups()) - set(job.groups)
             if job.kind == Kind.INSTANCE_GROUP:
                 for key in unread:

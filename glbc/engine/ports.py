@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from glbc.engine.jobs import Job, Outcome
-from glbc.engine.journal import Entry
 from glbc.errors import ClusterError
 from glbc.model.calls import Call, Write
 from glbc.model.health import Member
@@ -61,14 +60,6 @@ class Cluster(Protocol):
 
     def write(self, write: Write) -> None:
         """Carry out one write. Raises ClusterError."""
-        ...
-
-
-class Journal(Protocol):
-    """Keeps what was done; never fails."""
-
-    def note(self, entry: Entry) -> None:
-        """Keep one entry."""
         ...
 
 

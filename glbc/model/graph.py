@@ -120,10 +120,11 @@ class Graph(Generic[Node]):
     def referrers(self, key: ResourceKey) -> list[ResourceKey]:
         """Return the keys of the nodes that refer to `key`."""
         if self._referrers is None:
-            self._referrers = {}
+            found: dict[ResourceKey, list[ResourceKey]] = {}
             for node in self._nodes.values():
                 for target in node.refs:
-                    self._referrers.setdefault(target, []).append(node.key)
+                    found.setdefault(target, []).append(node.key)
+            self._referrers = found  # whole, or not there: another thread may ask at the same time
         return self._referrers.get(key, [])
 
     def replace(self, *nodes: Node, without: Iterable[ResourceKey] = ()) -> "Graph[Node]":

@@ -60,7 +60,9 @@ def controller(table: Table, directory: Path) -> None:
         for obj in objects():
             create(stack, obj)
         config = directory / "glbc.yaml"
-        config.write_text(json.dumps({"resync_sec": RESYNC}), encoding="utf-8")
+        config.write_text(
+            json.dumps({"resync_sec": RESYNC, "http": {"address": ""}}), encoding="utf-8"
+        )
         began = time.monotonic()
         glbc = [str(Path(sys.executable).parent / "glbc"), "run", "--config", str(config)]
         stack.start("glbc", [*glbc, *stack.glbc_options()])

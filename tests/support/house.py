@@ -20,8 +20,8 @@ from fakes.kube import World as KubeWorld
 from glbc.config import Config
 from glbc.engine.executor import Runner
 from glbc.engine.jobs import Job, Outcome
+from glbc.engine.journal import Journal
 from glbc.engine.loop import Loop
-from glbc.engine.ports import Journal
 from glbc.errors import CloudError, ClusterError, Transient, meaning
 from glbc.kube.client import ApiError
 from glbc.kube.writer import Writer
@@ -268,14 +268,16 @@ class House:
         gce: GceWorld | None = None,
         kube: KubeWorld | None = None,
         shared_vpc: bool = False,
+        start: float = 1_700_000_000.0,
         namer: Namer | None = None,
         **settings: Any,
     ) -> None:
         """Make the worlds (`nodes`: name → zone) unless they are given, and start the controller.
 
-        With `shared_vpc` the network, and so the firewall rule, is in a project of its own.
+        With `shared_vpc` the network, and so the firewall rule, is in a project of its own. The clock
+        begins at `start` (seconds since 1970).
         """
-        self.clock = VirtualClock()
+        self.clock = VirtualClock(start)
         host = HOST if shared_vpc else ""
         self.gce = gce or GceWorld(project=PROJECT, clock=self.clock, host_project=host)
         if shared_vpc:

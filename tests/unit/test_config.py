@@ -45,6 +45,13 @@ def test_a_file_sets_what_it_names_and_nothing_else() -> None:
     assert config.resync_sec == 600
 
 
+def test_the_page_is_for_this_machine_alone_unless_somebody_says_else() -> None:
+    assert parse("", "defaults").http.address == "127.0.0.1:8081"
+    for address in ("", "0.0.0.0:8081", "[::1]:0"):
+        text = f"http: {{address: '{address}'}}"
+        assert parse(text, "glbc.yaml").http.address == address
+
+
 def test_overrides_win_over_the_file() -> None:
     given = {"cloud.workers": 8, "project": "other", "kube.kubeconfig": "/tmp/k"}  # noqa: S108
     config = parse(EXAMPLE, "glbc.yaml", given)
@@ -115,6 +122,22 @@ def test_the_tree_is_frozen() -> None:
             "c.yaml: cloud.endpoint: is 'compute.googleapis.com': "
             "give an http or https URL without a slash at its end",
             id="endpoint without a scheme",
+        ),
+        *(
+            pytest.param(
+                f"http: {{address: '{address}'}}",
+                f"c.yaml: http.address: is '{address}': "
+                'give IP:PORT such as 127.0.0.1:8081, port 0 for a free one, or "" for none',
+                id=why,
+            )
+            for address, why in (
+                (":8081", "an address of nowhere"),
+                ("localhost:8081", "a name may be anything"),
+                ("127.0.0.1", "no port"),
+                ("127.0.0.1:70000", "no such port"),
+                ("127.0.0.256:80", "no such address"),
+                ("[::z]:80", "no such address of IPv6"),
+            )
         ),
         pytest.param(
             "cloud: fast", "c.yaml: cloud: is 'fast': give a section with settings", id="no section"

@@ -1,0 +1,87 @@
+"""What `glbc run` shows over HTTP: the page, the state that the page draws, and the metrics.
+
+The picture is drawn when somebody asks, on the thread that answers; at most once for each turn of
+the loop, and at most once in a second, however many ask.
+"""
+
+import base64
+import hashlib
+import re
+import threading
+from collections.abc import Callable
+from importlib import resources
+from typing import Final
+
+import structlog
+
+from glbc.config import Config
+from glbc.engine.ports import Clock
+from glbc.engine.window import Window
+from glbc.naming import Namer
+from glbc.ops.http import SHUT, Answer, Route, Server
+from glbc.ops.metrics import Metrics
+from glbc.picture.painter import encoded, picture
+from glbc.picture.shapes import Scene
+
+log = structlog.get_logger()
+
+LEAST_SEC: Final = 1.0  # between two pictures
+EXPOSITION: Final = "text/plain; version=0.0.4; charset=utf-8"
+INLINE: Final = {"style-src": "style", "script-src": "script"}  # directive -> element of the page
+
+
+class Gallery:
+    """The newest picture, as it is sent."""
+
+    def __init__(self, window: Window, namer: Namer, config: Config, clock: Clock) -> None:
+        self._window, self._namer, self._config, self._clock = window, namer, config, clock
+        self._lock = threading.Lock()
+        self._drawn: tuple[Scene | None, float, Answer] | None = None  # of what, when, the picture
+
+    def state(self) -> Answer:
+        """Return the state as JSON."""
+        with self._lock:
+            now, scene = self._clock.monotonic(), self._window.scene
+            if self._drawn is not None:
+                seen, drawn_at, answer = self._drawn
+                if scene is seen or now - drawn_at < LEAST_SEC:
+                    return answer
+            body = encoded(picture(scene, self._namer, self._config))
+            tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+            answer = Answer(content_type="application/json", body=body, tag=tag)
+            self._drawn = (scene, now, answer)
+            return answer
+
+
+def page() -> Answer:
+    """Return the page; its policy lets in its own style and script, by their digests, and no other."""
+    text = resources.files("glbc.ops").joinpath("live.html").read_text(encoding="utf-8")
+    policy = f"{SHUT}; connect-src 'self'; img-src data:"
+    for directive, element in INLINE.items():
+        inline = re.findall(f"<{element}>(.*?)</{element}>", text, re.DOTALL)
+        digests = (hashlib.sha256(part.encode()).digest() for part in inline)
+        allowed = (f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+        policy += f"; {directive} {' '.join(allowed)}"
+    return Answer(content_type="text/html; charset=utf-8", body=text.encode(), policy=policy)
+
+
+def started(
+    window: Window, namer: Namer, config: Config, clock: Clock, metrics: Metrics
+) -> Callable[[], None]:
+    """Serve the page and the metrics, where the configuration gives it an address; return what ends that.
+
+    Raises:
+        GlbcError: the address cannot be had.
+    """
+    if not config.http.address:
+        return lambda: None
+    shown, gallery = page(), Gallery(window, namer, config, clock)
+    routes: dict[str, Route] = {
+        "/": lambda: shown,
+        "/state.json": gallery.state,
+        "/metrics": lambda: Answer(content_type=EXPOSITION, body=metrics.text()),
+    }
+    server = Server(config.http.address, routes)
+    server.start()
+    log.info("page", url=server.url)
+    return server.stop
