@@ -217,6 +217,8 @@ class Config(Section, frozen=True):
     # suffix of names; empty: found as ingress-gce does, in ConfigMap kube-system/ingress-uid
     provider_uid: Uid = ""
     # suffix of the firewall rule's name; empty: from the same ConfigMap, else the cluster uid
+    shared_identity: Flag = False
+    # true: start although another cluster seems to have the same uid; only if that cluster is gone
     default_backend_service: ServiceKey = "kube-system/default-http-backend"
     # namespace/name; serves what no rule matches, where the Ingress names nobody; "": there is none, and an
     # Ingress whose rules do not match everything must name its own

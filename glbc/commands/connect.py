@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 
+from glbc.commands.evidence import Evidence
 from glbc.config import Config, ConfigError
 from glbc.errors import CloudError, ClusterError, GlbcError, NotFound
 from glbc.gcp.client import GoogleCloud
 from glbc.gcp.limiter import Class, Limiter
 from glbc.kube.client import Api, connect
 from glbc.kube.cluster import KubeCluster, read_identity
+from glbc.kube.identity import PROVIDER_UID, UID
+from glbc.kube.identity_watch import IdentityWatch
 from glbc.kube.note import read_note
 from glbc.model.keys import Kind
 from glbc.model.views import VIEWS
@@ -36,20 +39,27 @@ class Connection:
         self.api: Api = connect(config.kube.kubeconfig, config.kube.context)
         read_note(self.api)  # does the API server answer, and let us read?
         self.cloud = open_cloud(config)
+        self._evidence = Evidence(config, self.cloud)
         identity = read_identity(
             self.api,
             cluster_uid=config.cluster_uid,
             provider_uid=config.provider_uid,
             write=write,
+            ask_cloud=self._evidence.told,
         )
         self.namer = Namer(identity.cluster_uid, identity.kube_system_uid, identity.firewall_name)
-        self.cluster = KubeCluster(self.api, on_change=lambda _: on_change())
+        given = {UID: config.cluster_uid, PROVIDER_UID: config.provider_uid}
+        from_flags = frozenset(key for key, value in given.items() if value)
+        self.identity = IdentityWatch(self.api, identity, from_flags=from_flags, keep=write)
+        self.cluster = KubeCluster(
+            self.api, on_change=lambda _: on_change(), believe=self.identity.same_cluster
+        )
 
     def watch(self) -> None:
         """Start to watch the cluster and wait for the first complete view.
 
         Raises:
-            ClusterError: it does not come.
+            GlbcError: it does not come, or another cluster has the same identity.
         """
         self.cluster.start()
         if not self.cluster.wait_synced(SYNC_SEC):
@@ -59,9 +69,11 @@ class Connection:
                 f"{self.api.host}: {missing} could not be listed within {SYNC_SEC:.0f} s: "
                 "check the API server and glbc's permissions"
             )
+        self._evidence.refuse_taken(self.cluster.snapshot(), self.namer)
 
     def close(self) -> None:
         """Stop the watches and close the connections."""
+        self.identity.stop()
         self.cluster.stop()
         self.api.close()
         self.cloud.close()

@@ -10,6 +10,7 @@ import queue
 import signal
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -23,10 +24,12 @@ from glbc.config import Config, ConfigError
 from glbc.engine.bell import Bell
 from glbc.engine.clock import SystemClock
 from glbc.engine.executor import Runner
+from glbc.engine.gate import Gate
 from glbc.engine.journal import Journals
 from glbc.engine.loop import Loop, run
 from glbc.engine.workers import ThreadWorkers
 from glbc.errors import GlbcError
+from glbc.kube.identity_watch import IdentityChanged
 from glbc.kube.note import read_note
 from glbc.model.views import VIEWS
 from glbc.ops import logs
@@ -56,8 +59,9 @@ def main(config: Config) -> int:
     bell = Bell(config, clock)
     write = not config.guards.read_only
     connection = Connection(config, bell.change, write=write)
+    gate = Gate(connection.cloud)
     workers = ThreadWorkers(
-        Runner(connection.cloud, clock),
+        Runner(gate, clock),
         connection.cluster,
         clock,
         threads=config.cloud.workers,
@@ -85,13 +89,13 @@ def main(config: Config) -> int:
             how = bug
         told.put(how)
 
+    connection.identity.start(partial(_end_for, gate, told))
     for number in SIGNALS:
         signal.signal(number, lambda number, _: told.put(signal.Signals(number)))
     thread = threading.Thread(target=run_loop, name="loop", daemon=True)
     thread.start()
     end = _wait_for(told, connection)
-    if isinstance(end, signal.Signals):
-        log.info("stopping", signal=end.name)
+    _tell(end)
     stop.set()
     stop_page()
     bell.ring()
@@ -100,8 +104,6 @@ def main(config: Config) -> int:
     connection.close()
     if journal is not None:
         journal.close()
-    if isinstance(end, Exception):
-        log.error("crashed", exc_info=end)
     log.info("stopped", all_ended=all_ended)
     code = 1 if isinstance(end, Exception) else 0
     if not all_ended:  # Python would wait for these threads, perhaps for minutes
@@ -135,6 +137,22 @@ def _wait_for(told: "queue.SimpleQueue[Told]", connection: Connection) -> Told:
         except queue.Empty:
             if not connection.cluster.alive():
                 return GlbcError("a watch of the cluster has ended by a bug: see the log above")
+
+
+def _end_for(gate: Gate, told: "queue.SimpleQueue[Told]", changed: IdentityChanged) -> None:
+    """Let nothing more be written, and end."""
+    gate.shut("the identity of the cluster has changed")
+    told.put(changed)
+
+
+def _tell(end: Told) -> None:
+    """Say in the log why the process ends."""
+    if isinstance(end, signal.Signals):
+        log.info("stopping", signal=end.name)
+    elif isinstance(end, IdentityChanged):
+        log.error("identity_changed", error=str(end))
+    elif isinstance(end, Exception):
+        log.error("crashed", exc_info=end)
 
 
 def _leave_the_start(_number: int, _frame: FrameType | None) -> None:

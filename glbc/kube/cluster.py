@@ -1,7 +1,7 @@
 """Kubernetes as the engine knows it: one Snapshot to read, one way to write."""
 
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import msgspec
 
@@ -27,8 +27,11 @@ class KubeCluster:
         on_change: OnChange = lambda _: None,
         kinds: Iterable[Row] = KINDS,
         timing: Timing = Timing(),  # noqa: B008 - frozen
+        believe: Callable[[], None] = lambda: None,
     ) -> None:
-        self.reflectors = Reflectors(api, on_change=on_change, kinds=kinds, timing=timing)
+        self.reflectors = Reflectors(
+            api, on_change=on_change, kinds=kinds, timing=timing, believe=believe
+        )
         self._secrets = NamedSecrets(api, lambda: on_change(set()))
         self._reader = threading.Thread(target=self._secrets.run, name="read-secrets", daemon=True)
         self._writer = Writer(api)

@@ -98,12 +98,20 @@ class _Named(msgspec.Struct):
 class Reflector:
     """One kind. `run` belongs to its thread, which alone changes the fields; `state` is for all others."""
 
-    def __init__(self, row: Row, api: Api, timing: Timing, on_change: OnChange) -> None:
+    def __init__(
+        self,
+        row: Row,
+        api: Api,
+        timing: Timing,
+        on_change: OnChange,
+        believe: Callable[[], None] = lambda: None,
+    ) -> None:
         self.row = row
         self.listed = threading.Event()
         self._api = api
         self._timing = timing
         self._on_change = on_change
+        self._believe = believe  # raises ClusterError when what was just read does not count
         self._log = structlog.get_logger().bind(kind=row.kind)
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
             row.view, dec_hook=decode_hook
@@ -210,6 +218,8 @@ class Reflector:
             if self._stopping.wait(self._timing.empty_again):
                 return
             views, unreadable, version = self._pages()
+        if self.listed.is_set():  # at the start it was looked at a moment ago
+            self._believe()
         self._version = version
         self._replace(views, unreadable)
 
@@ -297,6 +307,7 @@ class Reflector:
         }
         with self._api.stream(self.row.path, query, silence=timing.silence) as stream:
             began = time.monotonic()
+            self._believe()
             self._set_open()
             good = False  # a stream that breaks before it said anything proves nothing
             try:

@@ -6,7 +6,7 @@ only a complete view may lead to deletions (see `reflector.py` for what that tak
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from glbc.kube.client import Api
@@ -50,6 +50,7 @@ class Reflectors:
         on_change: OnChange = lambda _: None,
         kinds: Iterable[Row] = KINDS,
         timing: Timing = Timing(),  # noqa: B008 - frozen
+        believe: Callable[[], None] = lambda: None,
     ) -> None:
         """Make the reflectors.
 
@@ -59,10 +60,14 @@ class Reflectors:
                 only completeness has. It must be quick and must not raise: wake the loop, no more.
             kinds: what to watch.
             timing: how patiently.
+            believe: called after a list and a watch was answered, before it counts; raises
+                ClusterError when it does not.
         """
         rows = tuple(kinds)
         self._api = api.fork(connections=len(rows))
-        self._reflectors = tuple(Reflector(row, self._api, timing, on_change) for row in rows)
+        self._reflectors = tuple(
+            Reflector(row, self._api, timing, on_change, believe) for row in rows
+        )
         self._threads = tuple(
             threading.Thread(target=one.run, name=one.row.thread_name, daemon=True)
             for one in self._reflectors

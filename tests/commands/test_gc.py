@@ -307,6 +307,32 @@ class TestGoneCluster:
         done = collect(house, **GONE, proved=False)
         assert (done.code, house.ours()) == (0, {})
 
+    def test_contrib_1362_what_an_edited_uid_leaves_is_collected_under_the_old_one(
+        self, collect: Gc
+    ) -> None:
+        """Front ends have no uid in their names and go on; the nodes were held by the old group."""
+        house = built("a", switch_wait_sec=0, backend_grace_sec=0)
+        fresh = "0123456789abcdef"
+        ids = {body["name"]: body["id"] for body in house.gce.resources("forwardingRules")}
+        house.namer = Namer(fresh, uid_of(house.kube))
+        house.start()
+        house.settle(patience=700)
+        backends = house.names("backendServices")
+        assert {name.rpartition("--")[2] for name in backends} == {CLUSTER_UID, fresh}
+
+        done = collect(house, cluster_is_gone=True, yes=True, proved=False)
+        assert done.code == 0, done.text
+        assert not [key for key in house.gce.dump() if CLUSTER_UID in key]
+        assert ids == {body["name"]: body["id"] for body in house.gce.resources("forwardingRules")}
+
+        for world in (house.gce, house.kube):
+            world.clock = house.clock
+        house.start()
+        house.settle(patience=1300)
+        groups = list(house.gce.resources("instanceGroups"))
+        assert {body["name"] for body in groups} == {f"k8s-ig--{fresh}"}
+        assert sum(body["size"] for body in groups) == 2
+
     def test_somebody_has_to_say_which_cluster(self, collect: Gc) -> None:
         with pytest.raises(GlbcError, match="give --cluster-uid"):
             collect(built("web"), cluster_uid="", **GONE)

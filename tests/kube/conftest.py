@@ -7,7 +7,8 @@ from tests.kube.election import Site
 
 @pytest.fixture(autouse=True)
 def logged():
-    """The log lines of a test, as maps."""
+    """The log lines of a test, as maps; a command that ran before may have made the log quiet."""
+    structlog.reset_defaults()
     with structlog.testing.capture_logs() as lines:
         yield lines
 

@@ -159,7 +159,9 @@ def test_two_uids_are_one_too_many(world, read):
     served(world, "ns/b", "k8s-fw-ns-b--2222222222222222")
     with (
         nothing_written(world),
-        pytest.raises(ClusterError, match="1111111111111111, 2222222222222222"),
+        pytest.raises(
+            ClusterError, match=r"several are told: 1111111111111111 .* 2222222222222222 "
+        ),
     ):
         read()
 
@@ -215,3 +217,16 @@ def test_what_may_not_be_read_is_not_taken_for_missing(world, read, resource):
     with nothing_written(world), pytest.raises(ClusterError) as caught:
         read()
     assert caught.value.status == 403
+
+
+@pytest.mark.parametrize(
+    ("data", "key"),
+    [
+        pytest.param({"uid": "UPPER"}, "uid", id="a uid"),
+        pytest.param({"uid": UID, "provider_uid": "a_b"}, "provider-uid", id="a provider-uid"),
+    ],
+)
+def test_a_value_that_no_name_can_end_in_stops_the_start(world, read, data, key):
+    config_map(world, **data)
+    with nothing_written(world), pytest.raises(ClusterError, match=f"its key {key} .* refuses"):
+        read()
