@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
 
-from fakes.gce import faults, host
+from fakes.gce import faults, host, iam
 from fakes.gce.errors import ApiError
 from fakes.gce.wire import Json, Later, Request, Response
 
@@ -153,6 +153,13 @@ def _limits(world: "World", request: Request, _waited: float) -> Json:
     }
 
 
+def _iam(world: "World", request: Request, _waited: float) -> Json:
+    """Give a role, `{caller, permissions: […]}`, or show all of them and what was used of each."""
+    if request.body:
+        world.iam.grant(*iam.granted(request.body))
+    return world.iam.report()
+
+
 def _calls(world: "World", request: Request, _waited: float) -> Json:
     since = int(request.query.get("since", 0))
     return {
@@ -214,6 +221,8 @@ ACTS: Final[Mapping[str, Act]] = {
     "POST limits": _limits,
     "GET host": _host,
     "POST host": _host,
+    "GET iam": _iam,
+    "POST iam": _iam,
     "GET calls": _calls,
     "GET counts": _counts,
     "GET changes": _changes,

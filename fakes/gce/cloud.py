@@ -16,6 +16,7 @@ from typing import Any, Final
 from fakes.clock import Clock
 from fakes.gce.discovery import Method
 from fakes.gce.faults import Faults
+from fakes.gce.iam import Iam
 from fakes.gce.limits import HardLimits, Latency, RateLimits
 from fakes.gce.links import GLOBAL, ROOT, Key, Link, parse
 from fakes.gce.operations import Operations
@@ -36,6 +37,7 @@ class Call:
     query: dict[str, str]
     key: Key  # name "" where the method has none
     body: Json
+    caller: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ class Cloud:
         self.latency = Latency()
         self.quotas: dict[str, int] = {}  # kind -> how many may exist
         self.late_failures: tuple[str, ...] = ()  # method globs whose refusals come by operation
+        self.iam = Iam()
         self.health = Health()
         self.journal = Journal()
         self._pool = external_pool(addresses)

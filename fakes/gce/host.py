@@ -11,21 +11,15 @@ from fakes.gce.discovery import Method
 from fakes.gce.errors import ApiError, forbidden
 from fakes.gce.faults import means
 from fakes.gce.links import GLOBAL, Key
+from fakes.gce.permissions import permissions
 from fakes.gce.wire import Later, Request, Response
 
 if TYPE_CHECKING:
     from fakes.gce.world import World
 
 SERVED: Final = frozenset({"firewalls", "networks", "subnetworks", "operations"})
-# What both projects have in common: one log, one script of trouble, one caller's quota.
-SHARED: Final = ("lock", "journal", "faults", "latency", "rates")
-PERMISSIONS: Final[Mapping[str, str]] = {
-    # verb -> what the permission is called, where it is not the verb
-    "insert": "create",
-    "patch": "update",
-    "wait": "get",
-    "aggregatedList": "list",
-}
+# What both projects have in common: one log, one script of trouble, one caller's quota and role.
+SHARED: Final = ("lock", "journal", "faults", "latency", "rates", "iam")
 
 
 def share(world: "World", host: "World") -> None:
@@ -47,9 +41,8 @@ def answer(
         return host.answer(request, waited)
     name = params.get(method.name_param, "") or _name_in(request.body)
     place = f"{method.place}/{params[method.place.removesuffix('s')]}" if method.place else GLOBAL
-    verb = PERMISSIONS.get(method.verb, method.verb)
     path = host.path(Key(method.kind, place, name)).rstrip("/")
-    refusal = forbidden(f"compute.{method.kind}.{verb}", path)
+    refusal = forbidden(permissions(method)[0], path)
     request_id = request.query.get("requestId", "")
     world.journal.note(method.id, request.path, name, request_id, refusal.code)
     return Response(refusal.code, refusal.body())

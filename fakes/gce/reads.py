@@ -268,9 +268,9 @@ def validate(cloud: Cloud, call: Call, _lag: float) -> Json:
     return {"result": result | ({"testFailures": failures} if failures else {})}
 
 
-def permissions(_cloud: Cloud, call: Call, _lag: float) -> Json:
-    """Answer `testIamPermissions`: everything is allowed."""
-    return {"permissions": call.body.get("permissions", [])}
+def permissions(cloud: Cloud, call: Call, _lag: float) -> Json:
+    """Answer `testIamPermissions`: what of it the caller holds."""
+    return {"permissions": cloud.iam.held(call.caller, call.body.get("permissions", []))}
 
 
 def policy_rule(cloud: Cloud, call: Call, _lag: float) -> Json:

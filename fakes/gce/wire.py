@@ -19,6 +19,7 @@ class Request:
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
+    caller: str = ""  # who sends it; "": the owner of the project
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from fakes.gce.faults import Effect, Error, FailedOperation, Lag, LoseAnswer, Sh
 from fakes.gce.kinds import VOLATILE
 from fakes.gce.links import GLOBAL, Key
 from fakes.gce.operations import WAIT_LIMIT, Operation
+from fakes.gce.permissions import demanded
 from fakes.gce.seeding import DEFAULT_REGIONS, DEFAULT_ZONES, Seeding
 from fakes.gce.wire import AnswerLostError, Json, Later, Request, Response, clone
 
@@ -163,6 +164,8 @@ class World(Seeding):
             raise errors.not_implemented(method.id)
         body = self._checked(request, call)
         call = replace(call, body=body)
+        if not waited:
+            self.iam.check(call.caller, demanded(self, call))
         if method.mutates:
             doom = effect if isinstance(effect, FailedOperation) else None
             operation = self._mutated(call, request_id, doom)
@@ -199,7 +202,8 @@ class World(Seeding):
         if not self.is_ours(params["project"]):
             path = f"projects/{params['project']}"
             raise ApiError(404, "notFound", f"The resource '{path}' was not found")
-        return Call(method, dict(request.query), self._target(method, params), {})
+        target = self._target(method, params)
+        return Call(method, dict(request.query), target, {}, request.caller)
 
     def _target(self, method: Method, params: Mapping[str, str]) -> Key:
         scope = GLOBAL

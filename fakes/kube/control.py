@@ -8,6 +8,8 @@ POST   /_fake/compact           forget history      POST /_fake/close-watches
 POST   /_fake/bookmark          send bookmarks      POST /_fake/gone?how=stream|http
 POST   /_fake/apply             one manifest or a list of them, as World.apply
 POST   /_fake/reset             an empty cluster
+GET    /_fake/rbac              what the users may do, how often each grant was used, what was denied
+POST   /_fake/rbac              one {token, user} or a list: a token that is that user's from now on
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import msgspec
 from fakes.kube.door import Request, Response
 from fakes.kube.errors import bad_request, no_such_path
 from fakes.kube.faults import Fault
+from fakes.kube.rbac import Account
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,6 +105,20 @@ def _reset(world: World, _: Request) -> Any:
     return {}
 
 
+def _rbac(world: World, _: Request) -> Any:
+    return world.rbac()
+
+
+def _add_accounts(world: World, request: Request) -> Any:
+    try:
+        found = [msgspec.convert(one, Account) for one in _body(request)]
+    except msgspec.ValidationError as error:
+        raise bad_request(f"an account cannot be read: {error}") from error
+    for one in found:
+        world.authorize(one.token, one.user)
+    return world.rbac()
+
+
 _ROUTES: Final[dict[tuple[str, str], Callable[[World, Request], Any]]] = {
     ("GET", "calls"): _calls,
     ("DELETE", "calls"): _forget,
@@ -115,6 +132,8 @@ _ROUTES: Final[dict[tuple[str, str], Callable[[World, Request], Any]]] = {
     ("POST", "gone"): _gone,
     ("POST", "apply"): _apply,
     ("POST", "reset"): _reset,
+    ("GET", "rbac"): _rbac,
+    ("POST", "rbac"): _add_accounts,
 }
 
 

@@ -164,9 +164,13 @@ def forbidden(
 ) -> ApiError:
     """Return a 403."""
     details = _details(name, group, plural) | ({"causes": causes} if causes else {})
-    return ApiError(
-        403, "Forbidden", f'{joined(plural, group)} "{name}" is forbidden: {why}', details
-    )
+    what = f'{joined(plural, group)} "{name}"' if name else joined(plural, group)
+    return ApiError(403, "Forbidden", f"{what} is forbidden: {why}", details)
+
+
+def unauthorized() -> ApiError:
+    """Return the 401 of a token that is nobody's."""
+    return ApiError(401, "Unauthorized", "Unauthorized")
 
 
 def not_allowed() -> ApiError:

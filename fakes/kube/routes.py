@@ -14,6 +14,7 @@ from fakes.kube.errors import ApiError, no_such_path, not_allowed
 from fakes.kube.faults import Call, Fault, Faults, Journal
 from fakes.kube.kinds import Kind
 from fakes.kube.objects import Objects
+from fakes.kube.rbac import Authorizer
 from fakes.kube.store import Store
 from fakes.kube.verbs import Verbs
 from fakes.kube.watch import Watch
@@ -38,7 +39,8 @@ class Router:
 
     def __init__(self, store: Store, clock: Clock, seed: int) -> None:
         self.objects = Objects(store, clock, seed)
-        self.verbs = Verbs(self.objects)
+        self.authorizer = Authorizer(store)
+        self.verbs = Verbs(self.objects, self.authorizer)
         self.faults = Faults()
         self.journal = Journal()
         self.watches: list[Watch] = []
@@ -99,6 +101,7 @@ class Router:
             named = _named(request)
         fault = self.faults.strike(verb, target.resource, target.namespace, named)
         try:
+            self.authorizer.check(request, verb, target)
             if fault is not None and fault.status and not fault.after:
                 raise _struck(fault)
             response = self._serve(verb, target, request)

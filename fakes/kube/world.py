@@ -271,6 +271,18 @@ class World:
         with self._lock:
             return watch.poll()
 
+    # --- users ---
+
+    def authorize(self, token: str, user: str) -> None:
+        """Let a token be a user's: its calls may do what RBAC grants that user, and no more."""
+        with self._lock:
+            self._router.authorizer.users[token] = user
+
+    def rbac(self) -> Obj:
+        """Return the users, their grants with how often each was used, and what was denied."""
+        with self._lock:
+            return self._router.authorizer.report()
+
     # --- the record ---
 
     def calls(self, since: int = 0) -> Calls:
@@ -331,6 +343,7 @@ class World:
         twin = World(copy.deepcopy(self.clock, memo), seed=self.seed)
         twin.gone_in_stream, twin.bookmark_every = self.gone_in_stream, self.bookmark_every
         twin.restore(self.snapshot())
+        twin._router.authorizer.become(self._router.authorizer)
         memo[id(self)] = twin
         return twin
 

@@ -104,6 +104,7 @@ def over_http(world: World, client: httpx.Client) -> Door:
             call.method,
             call.path,
             params=dict(call.query),
+            headers={"authorization": f"Bearer {call.caller}"} if call.caller else {},
             **({} if call.body is None else {"json": call.body}),
         )
         assert answer.headers["content-type"] == "application/json; charset=UTF-8"
