@@ -173,14 +173,18 @@ class World(Seeding):
         elif call.key.kind == "operations" and method.verb in ("get", "wait", "delete"):
             answer = self._about_operation(call, waited)
         else:
-            lag = effect.seconds if isinstance(effect, Lag) else 0.0
-            if isinstance(effect, Short):
-                call = replace(call, query={**call.query, "maxResults": str(effect.rows)})
-            answer = Response(200, self._read(call, lag))
-            if isinstance(effect, Short) and isinstance(answer.body.get("items"), list):
-                answer.body["items"].reverse()
+            answer = self._shown(call, effect)
         if isinstance(effect, LoseAnswer):
             raise AnswerLostError(method.id)
+        return answer
+
+    def _shown(self, call: Call, effect: Effect | None) -> Response:
+        """Answer a read: of an earlier moment, or a part of it, if that is the trouble."""
+        if isinstance(effect, Short):
+            call = replace(call, query={**call.query, "maxResults": str(effect.rows)})
+        answer = Response(200, self._read(call, effect.seconds if isinstance(effect, Lag) else 0.0))
+        if isinstance(effect, Short) and isinstance(answer.body.get("items"), list):
+            answer.body["items"].reverse()
         return answer
 
     # -- from a request to a call -----------------------------------------------------------

@@ -64,6 +64,7 @@ def test_the_controller_has_two_replicas_that_are_asked_how_they_are(installed: 
         "readinessProbe": ("/readyz", "http"),
     }
     assert container["ports"] == [{"name": "http", "containerPort": 8080, "protocol": "TCP"}]
+    assert container["args"][-2:] == ["--http-address", "0.0.0.0:8080"]
     budget = read(installed, "poddisruptionbudget", "glbc", *SYSTEM)["spec"]
     assert budget["minAvailable"] == 1
     assert budget["selector"] == spec["selector"]
