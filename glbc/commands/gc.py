@@ -4,7 +4,6 @@ With a cluster, what its Ingresses want is wanted, as always. With the cluster g
 wanted of what proves to have been its. Same planner, same guards, same executor.
 """
 
-import json
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -26,8 +25,9 @@ from glbc.model.keys import Kind, ResourceKey
 from glbc.naming import Scheme
 from glbc.ops import logs
 from glbc.ownership import ownership_of
-from glbc.plan.garbage import Piece, as_json, as_text, only_deletes, pieces
+from glbc.plan.garbage import as_text, only_deletes, pieces
 from glbc.plan.orphans import left_behind
+from glbc.plan.output import CollectedOut, FailedOut, PieceOut, written
 from glbc.plan.planner import Action, Plan
 from glbc.translate.firewall import projects_of
 from glbc.translate.lower import FrontEndKeys
@@ -100,7 +100,7 @@ def _collect(
     def planned(refused: Refusals) -> Plan:
         return only_deletes(wants.planned(inventory, refused), within)
 
-    def found(refused: Refusals) -> tuple[Piece, ...]:
+    def found(refused: Refusals) -> tuple[PieceOut, ...]:
         return pieces(planned(refused), inventory.graph(), wants.reason_of)
 
     rows = found({})
@@ -110,7 +110,7 @@ def _collect(
         out.write(_table(rows, note))
     if request.dry_run or not free:
         if request.as_json:
-            _write_json(out, as_json(rows, {}, 0) | {"note": note})
+            out.write(written(_collected(rows, Progress(out, 0, quiet=True), note)))
         return SOMETHING_LEFT if rows else NOTHING_LEFT
     if not request.yes and not ask(f"Delete {_counted(len(free))}?"):
         out.write("Nothing was deleted.\n")
@@ -121,7 +121,7 @@ def _collect(
     sweep(planned, inventory, wants.runner, wants.fence, config.cloud.workers, progress.tell)
     rows = found({})
     if request.as_json:
-        _write_json(out, as_json(rows, progress.failed, progress.deleted) | {"note": note})
+        out.write(written(_collected(rows, progress, note)))
     else:
         out.write(_summary(rows, progress))
     return SOMETHING_LEFT if rows else NOTHING_LEFT
@@ -239,7 +239,7 @@ def _left_behind(actual: Graph[Observed], request: Request) -> str:
     )
 
 
-def _table(rows: tuple[Piece, ...], note: str) -> str:
+def _table(rows: tuple[PieceOut, ...], note: str) -> str:
     if not rows:
         return f"Nothing to collect.\n{note}"
     held = sum(bool(row.blocked_by) for row in rows)
@@ -248,7 +248,7 @@ def _table(rows: tuple[Piece, ...], note: str) -> str:
     return f"{head}{as_text(rows, SystemClock().time())}{note}"
 
 
-def _summary(rows: tuple[Piece, ...], progress: Progress) -> str:
+def _summary(rows: tuple[PieceOut, ...], progress: Progress) -> str:
     if not rows:
         return f"Deleted {_counted(progress.deleted)}; nothing is left.\n"
     head = f"Deleted {_counted(progress.deleted)}; {len(rows)} left:\n"
@@ -259,5 +259,12 @@ def _counted(number: int) -> str:
     return f"{number} resource{'' if number == 1 else 's'}"
 
 
-def _write_json(out: TextIO, body: object) -> None:
-    out.write(json.dumps(body, indent=2) + "\n")
+def _collected(rows: tuple[PieceOut, ...], progress: Progress, note: str) -> CollectedOut:
+    failed = (FailedOut(resource=key, error=words) for key, words in progress.failed.items())
+    return CollectedOut(
+        garbage=rows,
+        deleted=progress.deleted,
+        left=len(rows),
+        failed=tuple(failed),
+        note=" ".join(note.split()),
+    )

@@ -14,6 +14,7 @@ TOP: Final = (
     ("glbc explain NAMESPACE/NAME -o json", output.ExplanationOut),
     ("glbc explain URL -o json", output.RequestOut),
     ("glbc graph -o json", output.GraphOut),
+    ("glbc gc -o json", output.CollectedOut),
     ("glbc names -o json", Report),
 )
 HEAD: Final = """# Output for programs
@@ -25,7 +26,7 @@ to do`. Members are added, never changed and never taken away: skip those that y
 (`message`, `hint`, `said`, `state`) may be worded anew at any time; match on `reason`, a code of
 [reasons.md](reasons.md). Colours are for terminals only, and `NO_COLOR` turns them off.
 
-Exit codes: 0 done, and for `plan` nothing to do; 1 an error; 2 `plan` found something to do; 78 the configuration is
+Exit codes: 0 done, and for `plan` nothing to do; 1 an error; 2 `plan` found something to do, or `gc` something that is left; 78 the configuration is
 wrong. With `plan --from`, a manifest that cannot be used is told on stderr, the rest is planned, and the exit code is 1.
 """
 WORDS: Final = {str: "text", int: "number", float: "number", bool: "true or false", Any: "any"}

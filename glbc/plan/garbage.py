@@ -4,11 +4,10 @@ Made of a plan alone. Collecting is a plan with less desired: only its deletes a
 one that needs an update first waits for the controller, which makes that update.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from msgspec import UNSET
 
 from glbc.model.graph import Graph, Observed
@@ -16,26 +15,12 @@ from glbc.model.keys import Kind, ResourceKey
 from glbc.model.kinds import ROWS
 from glbc.model.record import users_in
 from glbc.plan.losses import Why, hold
+from glbc.plan.output import PieceOut
 from glbc.plan.planner import Action, Op, Plan, Reason
 
 FREE: Final = "free"
 SHARED: Final = frozenset({Kind.INSTANCE_GROUP, Kind.FIREWALL})  # nobody's in particular
 DAY_SEC: Final = 86400
-
-
-class Piece(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One resource that nothing needs. Members are added, never changed."""
-
-    kind: str
-    name: str
-    scope: str  # global, zones/…, regions/…
-    project: str
-    created: str  # RFC 3339, as the cloud writes it; "" when not known
-    whose: str  # `ingress shop/web` or `service shop/web`; "" when nothing tells
-    why: str  # why nothing needs it
-    cost: str  # what it costs to keep
-    blocked_by: str = ""  # what holds it; "": it may be deleted
-    hint: str = ""  # what to do about that
 
 
 def only_deletes(plan: Plan, within: Callable[[ResourceKey], bool]) -> Plan:
@@ -55,7 +40,7 @@ def only_deletes(plan: Plan, within: Callable[[ResourceKey], bool]) -> Plan:
 
 def pieces(
     plan: Plan, actual: Graph[Observed], reason_of: Callable[[str], str]
-) -> tuple[Piece, ...]:
+) -> tuple[PieceOut, ...]:
     """Return what a plan of deletes is about, in the order of the keys.
 
     Args:
@@ -66,10 +51,10 @@ def pieces(
     held = {one.key: (one.by, one.hint) for one in plan.blocked}
     found = {one.key for one in plan.actions} | held.keys()
 
-    def piece(live: Observed) -> Piece:
+    def piece(live: Observed) -> PieceOut:
         whose = "" if live.key.kind in SHARED else whose_of(live.key, actual)
         by, hint = held.get(live.key, ("", ""))
-        return Piece(
+        return PieceOut(
             kind=live.key.kind,
             name=live.key.name,
             scope=str(live.key.scope),
@@ -99,7 +84,7 @@ def whose_of(key: ResourceKey, actual: Graph[Observed]) -> str:
     return ""
 
 
-def as_text(found: Collection[Piece], now: float) -> str:
+def as_text(found: Collection[PieceOut], now: float) -> str:
     """Return the table for people; a name is never cut, because people copy it.
 
     Args:
@@ -109,7 +94,7 @@ def as_text(found: Collection[Piece], now: float) -> str:
     return "".join(f"{line}\n" for piece in found for line in _lines(piece, now))
 
 
-def _lines(piece: Piece, now: float) -> Iterator[str]:
+def _lines(piece: PieceOut, now: float) -> Iterator[str]:
     sign = "!" if piece.blocked_by else "-"
     place = "" if piece.scope == "global" else f" ({piece.scope.rpartition('/')[2]})"
     yield f"  {sign} {piece.kind}/{piece.name}{place}"
@@ -130,15 +115,3 @@ def _age(created: str, now: float) -> str:
         if seconds >= size:
             return f"{int(seconds // size)}{unit}"
     return f"{max(0, int(seconds))}s"
-
-
-def as_json(found: Iterable[Piece], failed: Mapping[str, str], deleted: int) -> dict[str, Any]:
-    """Return the outcome for programs.
-
-    {"garbage": [every member of Piece], "deleted": how many went, "left": how many did not,
-     "failed": {kind/name: the cloud's words}}
-
-    What is listed is what was found at the end: without a deletion, everything that could go.
-    """
-    rows = [msgspec.to_builtins(piece) for piece in found]
-    return {"garbage": rows, "deleted": deleted, "left": len(rows), "failed": dict(failed)}

@@ -273,3 +273,43 @@ class RequestOut(Out, frozen=True):
     url: Annotated[str, Meta(description="as it was understood")]
     has_host: Annotated[bool, Meta(description="does any load balancer have a rule for the host?")]
     answers: tuple[AnswerOut, ...]
+
+
+class PieceOut(Out, frozen=True):
+    """One resource that nothing needs."""
+
+    kind: Kind
+    name: Name
+    scope: Scope
+    project: Annotated[str, Meta(description="of Google Cloud")]
+    created: Annotated[
+        str, Meta(description="RFC 3339, as the cloud writes it; empty when not known")
+    ]
+    whose: Annotated[
+        str,
+        Meta(description="`ingress shop/web` or `service shop/web`; empty when nothing tells"),
+    ]
+    why: Annotated[str, Meta(description="why nothing needs it, for people")]
+    cost: Annotated[str, Meta(description="what it costs to keep, for people")]
+    blocked_by: Annotated[str, Meta(description="what holds it; empty: it may be deleted")] = ""
+    hint: Hint = ""
+
+
+class FailedOut(Out, frozen=True):
+    """A deletion that the cloud refused."""
+
+    resource: Annotated[str, Meta(description="kind/name (place)")]
+    error: Annotated[str, Meta(description="the cloud's words")]
+
+
+class CollectedOut(Out, frozen=True):
+    """What nothing needs, and what became of it."""
+
+    garbage: Annotated[
+        tuple[PieceOut, ...],
+        Meta(description="with `--dry-run` all that there is, else what is left"),
+    ]
+    deleted: Annotated[int, Meta(description="how many went")]
+    left: Annotated[int, Meta(description="how many there are in `garbage`")]
+    failed: tuple[FailedOut, ...]
+    note: Annotated[str, Meta(description="what was not looked at and why, for people")]

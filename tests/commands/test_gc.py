@@ -20,6 +20,7 @@ from glbc.commands.gc import Request, main
 from glbc.config import Config
 from glbc.errors import GlbcError
 from glbc.naming import Namer
+from glbc.plan.output import CollectedOut
 from tests.kube.support import kubeconfig
 from tests.support import pki
 from tests.support.house import CLUSTER_UID, PROJECT, House
@@ -189,8 +190,8 @@ class TestLivingCluster:
         assert done.code == 2
         assert done.json["left"] == 5
         assert done.json["deleted"] == 0
-        (words,) = done.json["failed"].values()
-        assert "no permission" in words
+        (failed,) = done.json["failed"]
+        assert "no permission" in failed["error"]
 
     def test_a_controller_that_leads_is_not_disturbed(self, collect: Gc) -> None:
         house = built("web", "old")
@@ -347,7 +348,9 @@ class TestGoneCluster:
     def test_json_is_for_programs(self, collect: Gc) -> None:
         house = built("web")
         words = GONE | {"yes": False, "dry_run": True, "as_json": True}
-        rows = collect(house, **words).json["garbage"]
+        done = collect(house, **words)
+        assert msgspec.json.decode(done.text, type=CollectedOut).left == len(done.json["garbage"])
+        rows = done.json["garbage"]
         assert len(rows) == sum(map(len, house.ours().values()))
         rule = next(row for row in rows if row["kind"] == "forwardingRules")
         assert rule.pop("created")
