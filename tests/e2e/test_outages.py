@@ -52,11 +52,6 @@ def meanwhile(one: World, name: str) -> str:
         pytest.param("errors", {"error": {"code": 503}}, id="every call answers 503"),
         pytest.param("dropped", {"loseAnswer": {"acted": False}}, id="every connection breaks"),
         pytest.param("unanswered", {"loseAnswer": True}, id="every call acts and is not answered"),
-        pytest.param(
-            "limited",
-            {"error": {"code": 403, "reason": "rateLimitExceeded"}},
-            id="every call is over the rate",
-        ),
     ],
 )
 def test_a_cloud_in_trouble(one: World, name, effect) -> None:

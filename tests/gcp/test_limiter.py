@@ -7,28 +7,9 @@ import pytest
 from fakes.gce import Error, World, running
 from glbc.errors import RateLimited
 from glbc.gcp.client import GoogleCloud
-from glbc.gcp.limiter import Class, Limiter
+from glbc.gcp.limiter import Class
 from glbc.model.keys import Kind
-
-START = 1_700_000_000.0  # 20 s into a minute of the wall clock
-
-
-class Time:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds > 0
-        self.now += seconds
-
-    def limiter(self, **per_min: int) -> Limiter:
-        rates = {Class[name.upper()]: rate for name, rate in per_min.items()}
-        return Limiter(rates, lambda: self.now, lambda: START + self.now, self.sleep)
-
-
-@pytest.fixture
-def clock() -> Time:
-    return Time()
+from tests.gcp.conftest import START, Time
 
 
 def test_a_minutes_worth_passes_at_once_and_then_its_rate(clock: Time) -> None:
