@@ -12,7 +12,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import msgspec
 import typer
+import yaml
 
 from glbc.commands.options import HttpAddress, ProviderUid, ReadOnly, configured
 from glbc.config import Config, ConfigError
@@ -20,7 +22,6 @@ from glbc.errors import GlbcError
 
 EXIT_OK: Final = 0
 EXIT_ERROR: Final = 1
-EXIT_CHANGES: Final = 2  # `plan` found something to do; nothing else ends so
 EXIT_CONFIG: Final = 78  # sysexits.h: EX_CONFIG
 EXIT_INTERRUPTED: Final = 130  # as a shell reports SIGINT
 
@@ -199,6 +200,15 @@ def explain(
 
     form = command.Form(as_json=output is Output.JSON, colour=_colour())
     return command.main(config, what, sys.stdout, form)
+
+
+@app.command("config")
+@configured(read_only=ReadOnly, http_address=HttpAddress)
+def effective(config: Config) -> int:
+    """Print the settings that `run` would have with these options, every default included."""
+    told = msgspec.to_builtins(config, builtin_types=())
+    yaml.safe_dump(told, sys.stdout, sort_keys=False, allow_unicode=True)
+    return EXIT_OK
 
 
 @app.command()
