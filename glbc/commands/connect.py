@@ -12,6 +12,7 @@ from glbc.engine.term import ALONE
 from glbc.errors import CloudError, ClusterError, GlbcError, NotFound
 from glbc.gcp.client import GoogleCloud
 from glbc.gcp.limiter import Class, Limiter
+from glbc.kube.access import check_access
 from glbc.kube.client import Api, connect
 from glbc.kube.cluster import KubeCluster, read_identity
 from glbc.kube.identity import PROVIDER_UID, UID
@@ -44,6 +45,8 @@ class Connection:
         """
         check_project(config)
         self.api: Api = connect(config.kube.kubeconfig, config.kube.context)
+        if write:
+            check_access(self.api, config)
         read_note(self.api)  # does the API server answer, and let us read?
         self.candidacy = self._candidacy(config, on_change) if write else None
         self.gate = Gate(self.candidacy or ALONE)

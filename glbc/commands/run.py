@@ -30,7 +30,6 @@ from glbc.engine.journal import Journals
 from glbc.engine.loop import Loop, run
 from glbc.engine.workers import ThreadWorkers
 from glbc.errors import GlbcError
-from glbc.kube.access import check_access
 from glbc.kube.identity_watch import IdentityChanged
 from glbc.kube.lease import Candidacy
 from glbc.kube.note import read_note
@@ -63,8 +62,6 @@ def main(config: Config) -> int:
     bell = Bell(config, clock)
     write = not config.guards.read_only
     connection = Connection(config, bell.change, write=write)
-    if write:
-        check_access(connection.api, config)
     candidacy, fence = connection.candidacy, connection.gate
     workers = ThreadWorkers(
         Runner(connection.cloud, clock, fence),
