@@ -34,7 +34,7 @@ def secured(name="echo", *, get=None, **env) -> dict:
 
 def address(home: House, app: str = "echo") -> str:
     (pod,) = home.pods(app).values()
-    return pod["status"]["podIP"]
+    return pod["status"].get("podIP", "")
 
 
 def told(url: str, seconds: float = 10) -> dict:
