@@ -43,16 +43,9 @@ class Look(msgspec.Struct, frozen=True):
 
     def hold(self, plan: Plan) -> Plan:
         """Hold back what `run` would not do either, however long it waits."""
-        settings = self.config.guards
         plan = guard.complete_view(plan, self.desired.seen(self.snapshot))
         wishes = wishes_of(self.snapshot, self.desired, self.namer, self.config)
-        plan = consent.budget(
-            plan, wishes, self.actual, settings.most_rules, settings.most_rules_percent
-        )
-        plan = consent.protected(plan, wishes, self.actual)
-        if settings.disruptive != "allow":
-            plan = consent.disruptive(plan, wishes, self.actual)
-        return consent.paused(plan, wishes, self.actual)
+        return consent.agreed_to(plan, wishes, self.actual, self.config.guards)
 
 
 @contextmanager

@@ -52,13 +52,7 @@ class Guards:
         }
         plan = guard.finalizers_first(plan, lacking)
         wishes = self._wishes_of(snapshot, desired)
-        plan = consent.budget(
-            plan, wishes, actual, settings.most_rules, settings.most_rules_percent
-        )
-        plan = consent.protected(plan, wishes, actual)
-        if settings.disruptive != "allow":
-            plan = consent.disruptive(plan, wishes, actual)
-        return consent.paused(plan, wishes, actual)
+        return consent.agreed_to(plan, wishes, actual, settings)
 
     def due(self) -> Iterator[float]:
         """Yield the moments (seconds, monotonic) at which somebody does not wait any more."""

@@ -7,6 +7,7 @@ tells a code; the Ingress's annotation with that code agrees to this loss and to
 from collections.abc import Collection, Iterable
 from typing import Final
 
+from glbc.config import GuardsConfig
 from glbc.model.finding import ObjectRef
 from glbc.model.graph import Graph, Observed, Ownership
 from glbc.model.keys import Kind, ResourceKey
@@ -51,6 +52,15 @@ class Owners:
             else:
                 todo.extend(self._actual.referrers(key))
         return frozenset(found)
+
+
+def agreed_to(plan: Plan, wishes: Wishes, actual: Graph[Observed], settings: GuardsConfig) -> Plan:
+    """Return what may be done of a plan without asking anybody, or because somebody has agreed."""
+    plan = budget(plan, wishes, actual, settings.most_rules, settings.most_rules_percent)
+    plan = protected(plan, wishes, actual)
+    if settings.disruptive != "allow":
+        plan = disruptive(plan, wishes, actual)
+    return paused(plan, wishes, actual)
 
 
 def paused(plan: Plan, wishes: Wishes, actual: Graph[Observed]) -> Plan:
