@@ -21,7 +21,7 @@ MOMENTS: Final = ("before", "sent", "after", "before publishing", "after publish
 WHEN: Final = re.compile(r'"lastTransitionTime":"[^"]*"')
 HISTORY: Final = frozenset(
     # What these end in depends on what was there before: nothing can be said of a step left out.
-    {"a Service", "all of them", "it is made again", "the name is taken out"}
+    {"a Service", "all of them", "it is made again", "it leaves", "the name is taken out"}
 )
 
 
