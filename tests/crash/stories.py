@@ -242,7 +242,7 @@ STORIES: Final[Mapping[str, tuple[Step, ...]]] = {
     "left behind and taken over": (
         puts("create", *SERVICES, CERTIFICATE, web(secrets=("tls",), **{ORPHAN: "true"}), other()),
         drops("it leaves", ("Ingress", "shop/web")),
-        puts("an Ingress of its name", web()),
+        puts("it is made again", web()),
     ),
     "a stranger's URL map": (
         CREATE,
