@@ -5,7 +5,7 @@ point hints change nothing.
 """
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -127,8 +127,12 @@ def translate(
     claims, leaving, findings = _sorted_out(snapshot, hints, settings, before)
     kept: set[ResourceKey] = set()  # of those that break, and of those that leave it behind
     marks: list[Resource] = []
-    for one in (snapshot.ingresses[name] for name in leaving):
-        if leaves_it_behind(one):
+    claimed = set(claims)  # names that no orphan has any more: somebody has come back, or goes
+    for name in leaving:
+        one = snapshot.ingresses[name]
+        if not leaves_it_behind(one):
+            claimed.add(name)
+        else:
             parts = leaving_front(one, namer, config)
             kept.update(parts)
             marks.extend(marked(one, parts, hints))
@@ -159,7 +163,8 @@ def translate(
             keys=keys or lower.FrontEndKeys.of(claim.names, config),
             programmed=read[name].balancer is not None,
         )
-    united = _united(read, (snapshot, hints, now), settings, before)
+    orphans = [keys for name, keys in hints.left_behind.items() if name not in claimed]
+    united = _united(read, (snapshot, hints, now), settings, before, orphans)
     if kept:
         kept |= {firewall.key(namer, config)} - set(united.graph.keys())
     return msgspec.structs.replace(
@@ -277,6 +282,7 @@ def _united(
     world: tuple[Snapshot, Hints, float],
     settings: tuple[Namer, Config],
     before: Desired,
+    orphans: Sequence[frozenset[ResourceKey]],
 ) -> Desired:
     (snapshot, hints, now), (namer, config) = world, settings
     backends, users = _backends(read, namer, config)
@@ -287,7 +293,6 @@ def _united(
     findings = [finding for one in read.values() for finding in one.findings]
     theirs = multicluster.others(snapshot, namer, config)
     keep = {*theirs.keys, *(key for one in read.values() for key in one.kept)}
-    orphans = [keys for name, keys in hints.left_behind.items() if name not in read]
     keep.update(*orphans)
     everyone = sorted({one.ingress for one in read.values() if _uses_nodes(one)})
     resources: list[Resource] = []
