@@ -1,6 +1,10 @@
 """The guards in their order, and what they have to remember from turn to turn."""
 
+from collections import Counter as Tally
 from collections.abc import Iterator
+from typing import Final
+
+import structlog
 
 from glbc.config import Config
 from glbc.engine.absentees import Absentees, Turn
@@ -12,9 +16,23 @@ from glbc.model.views import Snapshot
 from glbc.model.wishes import Wishes
 from glbc.naming import Namer
 from glbc.plan import consent, guard
-from glbc.plan.planner import Plan
+from glbc.plan.planner import Plan, Reason
 from glbc.translate.desired import Desired, needs_finalizer
 from glbc.translate.wishes import wishes_of
+
+log = structlog.get_logger()
+
+TOLD: Final = frozenset(
+    {
+        Reason.VIEW_INCOMPLETE,
+        Reason.SUDDENLY_EMPTY,
+        Reason.OVER_BUDGET,
+        Reason.PROTECTED,
+        Reason.DISRUPTIVE,
+        Reason.PAUSED,
+    }
+)
+"""What does not pass by itself within moments."""
 
 
 class Guards:
@@ -27,6 +45,7 @@ class Guards:
         self._grace = Grace(clock, config.backend_grace_sec)
         self._unread = Unread(clock)
         self._wishes: tuple[Desired, Wishes] | None = None
+        self._held: Tally[str] = Tally()  # reasons and how often, as last told
 
     def hold(
         self,
@@ -52,13 +71,22 @@ class Guards:
         }
         plan = guard.finalizers_first(plan, lacking)
         wishes = self._wishes_of(snapshot, desired)
-        return consent.agreed_to(plan, wishes, actual, settings)
+        plan = consent.agreed_to(plan, wishes, actual, settings)
+        self._tell(plan)
+        return plan
 
     def due(self) -> Iterator[float]:
         """Yield the moments (seconds, monotonic) at which somebody does not wait any more."""
         yield from self._absentees.due()
         yield from self._grace.due()
         yield from self._unread.due()
+
+    def _tell(self, plan: Plan) -> None:
+        """Say in the log, once, what is held back: some of it concerns no Ingress that could be told."""
+        held = Tally(one.reason.value for one in plan.blocked if one.reason in TOLD)
+        if held != self._held:
+            self._held = held
+            log.warning("held_back", **held) if held else log.info("nothing_held_back")
 
     def _wishes_of(self, snapshot: Snapshot, desired: Desired) -> Wishes:
         if self._wishes is None or self._wishes[0] is not desired:

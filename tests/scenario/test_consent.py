@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import structlog
 
 from fakes.build import ingress, service
 from glbc.model.views import Snapshot
@@ -249,6 +250,18 @@ class TestBudget:
         house = self.many(4)
         self.leave(house, 2)
         assert len(house.names("forwardingRules")) == 2
+
+    def test_what_no_ingress_can_be_told_of_stands_in_the_log_once(self) -> None:
+        house = self.many(3)
+        for n in range(3):
+            house.kube.delete("Ingress", f"shop/web{n}")
+            house.forget_finalizers(f"shop/web{n}")
+        house.start()
+        with structlog.testing.capture_logs() as lines:
+            house.settle(patience=2000)
+        assert len(house.names("forwardingRules")) == 3
+        told = [line for line in lines if line["event"] == "held_back"]
+        assert [line["OverBudget"] for line in told if "OverBudget" in line] == [3]
 
     def test_the_number_is_a_setting(self) -> None:
         house = self.many(6, guards={"most_rules": 2, "most_rules_percent": 100})
