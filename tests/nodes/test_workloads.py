@@ -166,7 +166,7 @@ def test_deleting_a_deployment_takes_everything_with_it(home: House):
     home.kubectl("delete", "deployment/echo", "service/echo")
     for kind in ("ReplicaSet", "Pod", "EndpointSlice", "Endpoints"):
         home.until(lambda kind=kind: not home.kube.list(kind), f"no {kind} is left")
-    assert not home.nodes.ask("GET", "pods")["items"]
+    home.until(lambda: not home.nodes.ask("GET", "pods")["items"], "no container is left")
 
 
 def test_a_bare_pod_is_scheduled_run_and_ended(home: House):
