@@ -134,6 +134,43 @@ def pod(name: str, *containers: Mapping[str, Any], app: str = "web", created: st
     }
 
 
+def endpoint_slice(
+    name: str,
+    service: str,
+    endpoints: Sequence[Mapping[str, Any]],
+    *ports: str,
+) -> Manifest:
+    """Return an EndpointSlice of a Service of its namespace; ports are `[name=]port`."""
+    listed = []
+    for text in ports:
+        label, _, port = text.rpartition("=")
+        listed.append({"name": label, "port": int(port), "protocol": "TCP"})
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": _meta(name, labels={"kubernetes.io/service-name": service}),
+        "addressType": "IPv4",
+        "endpoints": [dict(one) for one in endpoints],
+        "ports": listed,
+    }
+
+
+def endpoint(
+    address: str, node: str, *, ready: bool = True, terminating: bool = False, pod: str = ""
+) -> dict[str, Any]:
+    """Return an endpoint of a slice; one that terminates serves on and is not ready."""
+    return {
+        "addresses": [address],
+        "conditions": {
+            "ready": ready and not terminating,
+            "serving": ready,
+            "terminating": terminating,
+        },
+        "nodeName": node,
+        **({"targetRef": {"kind": "Pod", "name": pod}} if pod else {}),
+    }
+
+
 def node(
     name: str, zone: str = "us-central1-a", *, project: str = "demo", ready: bool = True
 ) -> Manifest:

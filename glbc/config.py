@@ -26,6 +26,13 @@ Network = Annotated[
         description="give a name, or projects/PROJECT/global/networks/NAME",
     ),
 ]
+Subnetwork = Annotated[
+    str,
+    Meta(
+        pattern=r"^(projects/[-a-z0-9.:]+/regions/[-a-z0-9]+/subnetworks/[a-z]([-a-z0-9]{0,61}[a-z0-9])?)?\Z",
+        description='give projects/PROJECT/regions/REGION/subnetworks/NAME, or ""',
+    ),
+]
 Endpoint = Annotated[
     str,
     Meta(
@@ -204,7 +211,9 @@ class Config(Section, frozen=True):
     project: ProjectId = ""
     # where load balancers are made; commands that reach the cloud require it
     network: Network = "default"
-    # of the nodes; in another project for a shared VPC; used by the firewall rule
+    # of the nodes; in another project for a shared VPC; used by the firewall rule and endpoint groups
+    subnetwork: Subnetwork = ""
+    # of the nodes, for endpoint groups; "": the network's own in each region (auto mode)
     cloud: CloudConfig = CloudConfig()
     kube: KubeConfig = KubeConfig()
     limits: LimitsConfig = LimitsConfig()

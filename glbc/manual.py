@@ -91,6 +91,13 @@ FINDINGS: Final = (
         "Write a DNS name.",
     ),
     Row(
+        Reason.BAD_NEG_ANNOTATION,
+        "`cloud.google.com/neg` of a Service cannot be read, names a port that the Service has not, or a "
+        "name that another Service has. A path that leads there keeps what serves it now, else the default "
+        "backend serves it; groups that were exposed stay.",
+        'Write `{"ingress": true}`, or `{"exposed_ports": {"80": {}}}`.',
+    ),
+    Row(
         Reason.BAD_PATH,
         "A path is not one that its path type or a URL map allows. It is left out; the others ship.",
         "Begin it with `/`; a `*` may only stand last, after a `/`, in `ImplementationSpecific`.",
@@ -142,6 +149,19 @@ FINDINGS: Final = (
         Reason.DUPLICATE_PATH,
         "A host has the same path twice, perhaps through a `Prefix`: the later one replaces it.",
         "Keep one of them.",
+    ),
+    Row(
+        Reason.ENDPOINT_REFUSED,
+        "The cloud does not take a pod's address into its endpoint group, as a rule because it is not of "
+        "the alias range of its node's instance. It gets no traffic; all other pods do. It is tried again "
+        "with the next resync.",
+        "Make the cluster VPC-native, or take the annotation `cloud.google.com/neg` out of the Service.",
+    ),
+    Row(
+        Reason.ENDPOINT_WITHOUT_NODE,
+        "A pod runs on a node whose zone nobody tells, so it cannot be in any endpoint group and gets no "
+        "traffic. All other pods do. One that is in a group already stays there.",
+        "See `kubectl get nodes`: a node needs a provider ID, or a zone label.",
     ),
     Row(
         Reason.EXTERNAL_NAME_SERVICE,

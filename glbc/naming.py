@@ -181,6 +181,34 @@ class Namer(msgspec.Struct, frozen=True):
         words = "-".join(trim_fields(_NEG_FIELDS - len(infix), (namespace, service, str(port))))
         return f"{self._neg_prefix}{words}{infix}-{self._neg_proof(namespace, service, port)}"
 
+    def is_of_endpoints(self, name: str) -> bool:
+        """Tell whether a backend service's name is one of endpoint groups, whose ever."""
+        return _NEG.fullmatch(name) is not None
+
+    def is_neg_of(self, name: str, namespace: str, service: str) -> bool:
+        """Tell whether a name is one that `neg` makes for some port of this Service.
+
+        Long words are cut, the port's digits too: every port that begins with what is left is tried.
+        """
+        if not self.cluster_uid or not name.startswith(self._neg_prefix):
+            return False
+        words, _, proof = name.removeprefix(self._neg_prefix).rpartition("-")
+        digits = words.rpartition("-")[2]
+        if not digits.isdecimal():
+            return False
+        first = int(digits)
+        ports = (
+            port
+            for more in range(6 - len(digits))
+            for port in range(first * 10**more, (first + 1) * 10**more)
+            if 0 < port < 65536
+        )
+        return any(
+            self._neg_proof(namespace, service, port) == proof
+            and self.neg(namespace, service, port) == name
+            for port in ports
+        )
+
     def neg_regional_external_backend(self, namespace: str, service: str, port: int) -> str:
         """Name the backend service of class gce-regional-external (igce `Namer.RXLBBackendName`)."""
         words = "-".join(trim_fields(_NEG_FIELDS - 2, (namespace, service, str(port))))

@@ -14,9 +14,9 @@ from msgspec import UNSET
 from glbc.model.compute import Spec
 from glbc.model.graph import Ownership
 from glbc.model.keys import Kind, ResourceKey
-from glbc.model.record import ORPHANED, with_record
+from glbc.model.record import ORPHANED, users_in, with_record
 from glbc.model.views import Snapshot
-from glbc.naming import Identity, Namer, Scheme
+from glbc.naming import Identity, Namer, Role, Scheme
 
 _NOTHING: Final = re.compile(r"")
 _ORPHAN: Final = re.compile(rf'(\{{"{re.escape(ORPHANED)}":"[^"/]+/[^"/]+"\}})?')
@@ -35,6 +35,9 @@ GRAMMAR: Final[dict[Kind, re.Pattern[str]]] = {
     Kind.TARGET_HTTPS_PROXY: _INGRESS,
     Kind.FORWARDING_RULE: _INGRESS,
     Kind.FIREWALL: re.compile(r"GCE L7 firewall rule"),
+    Kind.NETWORK_ENDPOINT_GROUP: re.compile(
+        r'\{"cluster-uid":"(?P<cluster>[^"]+)","namespace":"[^"]+","service-name":"[^"]+","port":"[^"]+"\}'
+    ),
     # These have no description of ours: empty fits.
     Kind.INSTANCE_GROUP: _NOTHING,
     Kind.URL_MAP: _ORPHAN,
@@ -66,11 +69,28 @@ def ownership_of(key: ResourceKey, spec: Spec, namer: Namer, known: Container[st
         known: the front-end names of the Ingresses that the cluster has now. A name that is too
             short to hold our whole identity is ours only when one of them has it.
     """
+    description = "" if spec.description is UNSET else with_record(spec.description, ())
+    if key.kind == Kind.NETWORK_ENDPOINT_GROUP:  # people may name it: the description is the proof
+        found = GRAMMAR[Kind.NETWORK_ENDPOINT_GROUP].fullmatch(description)
+        proved = found is not None and found["cluster"] == namer.kube_system_uid
+        return Ownership.OWNED if proved else Ownership.FOREIGN
     parsed = namer.parse(key.name)
     if parsed is None or key.kind not in parsed.collections:
         return Ownership.FOREIGN
+    fits = GRAMMAR[Kind(key.kind)].fullmatch(description) is not None
+    if parsed.role is Role.NEG and parsed.identity is Identity.PARTIAL:
+        return Ownership.OWNED if fits and _proves(key, description, namer) else Ownership.FOREIGN
     if parsed.identity is not Identity.FULL and key.name not in known:
         return Ownership.FOREIGN
-    description = "" if spec.description is UNSET else with_record(spec.description, ())
-    fits = GRAMMAR[Kind(key.kind)].fullmatch(description) is not None
     return Ownership.OWNED if fits else Ownership.ADOPTABLE
+
+
+def _proves(key: ResourceKey, description: str, namer: Namer) -> bool:
+    """Tell whether what is called like an endpoint group is ours, though its name has half our uid.
+
+    Of a backend service name and description have to be about the same Service (ADR 14).
+    """
+    if key.kind != Kind.BACKEND_SERVICE:
+        return True
+    namespace, _, service = users_in(description).removeprefix("service ").partition("/")
+    return namer.is_neg_of(key.name, namespace, service)

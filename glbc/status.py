@@ -56,6 +56,7 @@ SHARED_KINDS = frozenset(
         Kind.BACKEND_SERVICE,
         Kind.HEALTH_CHECK,
         Kind.INSTANCE_GROUP,
+        Kind.NETWORK_ENDPOINT_GROUP,
         Kind.FIREWALL,
         Kind.SSL_CERTIFICATE,
     }

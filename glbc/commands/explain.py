@@ -16,7 +16,8 @@ from glbc.engine.ports import Cloud
 from glbc.errors import CloudError, GlbcError
 from glbc.model import compute
 from glbc.model.finding import ObjectRef
-from glbc.model.keys import ResourceKey, parse_link
+from glbc.model.keys import Kind, ResourceKey, parse_link
+from glbc.model.loadbalancer import Backend
 from glbc.ops import logs
 from glbc.plan import answer, answered, explain
 from glbc.plan.output import ConditionOut, MemberOut, written
@@ -125,10 +126,14 @@ def _services(seen: Look) -> Mapping[ResourceKey, str]:
     """Return the Service behind each backend service that an Ingress names."""
     return {
         wanted.key: f"{wanted.backend.service} port "
-        f"{wanted.backend.port_name or wanted.backend.port_number}, "
-        f"node port {wanted.backend.node_port}"
-        for wanted in seen.desired.lowered
+        f"{wanted.backend.port_name or wanted.backend.port_number}, {_way(wanted.backend)}"
+        for wanted in seen.desired.shared.lowered
     }
+
+
+def _way(backend: Backend) -> str:
+    """Return how requests get to the pods of a backend."""
+    return "pods straight" if backend.endpoints else f"node port {backend.node_port}"
 
 
 def _health(service: ResourceKey, seen: Look, cloud: Cloud) -> answered.Health:
@@ -146,5 +151,8 @@ def _health(service: ResourceKey, seen: Look, cloud: Cloud) -> answered.Health:
         for member in members:
             key = parse_link(member.instance, service.project)
             zone = key.scope.partition("/")[2]
-            found.append(MemberOut(instance=key.name, zone=zone, state=member.state))
+            who = key.name
+            if backend.group.to.kind == Kind.NETWORK_ENDPOINT_GROUP:
+                who = f"{member.ip_address}:{member.port} ({key.name})"
+            found.append(MemberOut(instance=who, zone=zone, state=member.state))
     return answered.Health(tuple(sorted(found, key=lambda one: (one.zone, one.instance))))

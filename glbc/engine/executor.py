@@ -20,6 +20,7 @@ from glbc.engine.jobs import (
     Outcome,
     Probe,
     ReadJob,
+    Seat,
 )
 from glbc.engine.ports import Clock, Cloud, Fence
 from glbc.engine.term import ALONE
@@ -45,6 +46,33 @@ VERBS: Final = {verb.value: verb for verb in Verb}
 READ_AFTER_CREATE: Final = frozenset(
     {Kind.FORWARDING_RULE, Kind.ADDRESS}
 )  # the answer holds what we need
+
+
+class Joining(msgspec.Struct, frozen=True):
+    """How the members of a group come and go: those that come are first."""
+
+    add: Verb
+    remove: Verb
+    batch: int  # members of one call
+
+
+JOINING: Final = {
+    "instances": Joining(Verb.ADD_INSTANCES, Verb.REMOVE_INSTANCES, 1000),
+    "network_endpoints": Joining(Verb.ATTACH_ENDPOINTS, Verb.DETACH_ENDPOINTS, 500),
+}
+ADDING: Final = frozenset(joining.add for joining in JOINING.values())
+
+
+def _seats(kind: str, members: Sequence[Any]) -> Body:
+    """Return the body of a call that moves these members of a group."""
+    if kind == Kind.INSTANCE_GROUP:
+        return {"instances": [{"instance": ref.to.link} for ref in members]}
+    return {"networkEndpoints": codec.encode(kind, tuple(members))}
+
+
+def seat(group: ResourceKey, member: Any) -> Seat:
+    """Return who it is that cannot join: an instance whatever the group, or an endpoint of this one."""
+    return member.to if isinstance(member, Ref) else (group, member)
 
 
 class Runner:
@@ -86,7 +114,7 @@ class Runner:
             read_began=attempt.read_began,
             bodies=bodies,
             writes=attempt.writes,
-            misfits=tuple(sorted(attempt.misfits.items(), key=lambda row: row[0])),
+            misfits=tuple(sorted(attempt.misfits.items(), key=lambda row: str(row[0]))),
             health=health,
         )
 
@@ -102,19 +130,29 @@ class Runner:
                     return
 
     def _list(self, job: ListJob) -> Iterator[Body]:
-        ours = set(job.groups)
+        ours = {(group.name, group.scope.rpartition("/")[2]): group for group in job.groups}
         for body in self._cloud.list(job.kind):
-            if job.kind == Kind.INSTANCE_GROUP:
-                for group in ours:
-                    if group.name == body["name"] and body.get("zone", "").endswith(
-                        group.scope.rpartition("/")[2]
-                    ):
-                        yield {**body, "instances": list(self._cloud.members(group))}
-                        break
-                else:
-                    yield body
-            else:
-                yield body
+            place = body.get("zone", "").rpartition("/")[2]
+            group = ours.get((body["name"], place))
+            yield body if group is None else with_members(self._cloud, group, body)
+
+
+def with_members(cloud: Cloud, group: ResourceKey, body: Body) -> Body:
+    """Return the body of a group with who is in it, which takes a read of its own; others as they are.
+
+    Raises:
+        NotFound: the group is not there any more.
+    """
+    if group.kind == Kind.INSTANCE_GROUP:
+        return {**body, "instances": list(cloud.members(group))}
+    if group.kind == Kind.NETWORK_ENDPOINT_GROUP:
+        return {**body, "networkEndpoints": [_by_name(one) for one in cloud.endpoints(group)]}
+    return body
+
+
+def _by_name(endpoint: Body) -> Body:
+    """Return an endpoint whose instance is its name: the API takes that and writes a link."""
+    return {**endpoint, "instance": endpoint.get("instance", "").rpartition("/")[2]}
 
 
 class Attempt:
@@ -129,15 +167,13 @@ class Attempt:
         self.was_read = False
         self.read_began = 0.0
         self.writes = 0
-        self.misfits: dict[ResourceKey, CloudError] = {}  # instances that cannot join
+        self.misfits: dict[Seat, CloudError] = {}  # instances and endpoints that cannot join
 
     def read(self, key: ResourceKey) -> Body | None:
-        """Read `key`, with the members if it is an instance group; None when it is not there."""
+        """Read `key`, with the members if it is a group; None when it is not there."""
         self.read_began = self._clock.monotonic()
         try:
-            body = self._cloud.get(key)
-            if key.kind == Kind.INSTANCE_GROUP:
-                body = {**body, "instances": list(self._cloud.members(key))}
+            body = with_members(self._cloud, key, self._cloud.get(key))
         except NotFound:
             body = None
         self.body, self.was_read = body, True
@@ -233,14 +269,13 @@ class Attempt:
 
     def _set(self, key: ResourceKey, field: str, before: Any, after: Any, fingerprint: str) -> None:
         """Change one field that has a verb of its own."""
-        if field == "instances":
+        if field in JOINING:
             old, new = set(before or ()), set(after)
-            for verb, members in (
-                (Verb.ADD_INSTANCES, new - old),
-                (Verb.REMOVE_INSTANCES, old - new),
-            ):
-                if members:
-                    self._move(verb, key, sorted(members))
+            joining = JOINING[field]
+            for verb, members in ((joining.add, new - old), (joining.remove, old - new)):
+                rest = sorted(members)
+                for start in range(0, len(rest), joining.batch):
+                    self._move(verb, key, rest[start : start + joining.batch])
             if self.misfits and self.read(key) is None:
                 self.misfits.clear()  # the group itself is gone
                 raise NotFound(f"{key}: is not there any more")
@@ -257,24 +292,23 @@ class Attempt:
             body["fingerprint"] = fingerprint
         self._send(verb, key, body)
 
-    def _move(self, verb: Verb, key: ResourceKey, members: Sequence[Ref]) -> None:
-        """Add or remove instances; one that the cloud refuses is told apart from the others.
+    def _move(self, verb: Verb, key: ResourceKey, members: Sequence[Any]) -> None:
+        """Add or remove members; one that the cloud refuses is told apart from the others.
 
-        A refusal speaks of one instance and takes the whole call with it: halves are tried, so that
-        of a thousand nodes one that is odd costs some twenty calls, once.
+        A refusal speaks of one member and takes the whole call with it: halves are tried, so that
+        of a thousand one that is odd costs some twenty calls, once.
         """
-        listed = [{"instance": ref.to.link} for ref in members]
         try:
-            self._send(verb, key, {"instances": listed})
+            self._send(verb, key, _seats(key.kind, members))
         except (NotFound, Rejected) as refusal:
             if len(members) > 1:
                 half = len(members) // 2
                 self._move(verb, key, members[:half])
                 self._move(verb, key, members[half:])
-            elif verb is Verb.ADD_INSTANCES:
-                self.misfits[members[0].to] = refusal
-            elif not isinstance(refusal, NotFound):  # one that is gone has left its group
-                raise
+            elif verb in ADDING:
+                self.misfits[seat(key, members[0])] = refusal
+            elif key.kind == Kind.INSTANCE_GROUP and not isinstance(refusal, NotFound):
+                raise  # an instance that is gone has left its group
 
     def _send(
         self, verb: Verb, key: ResourceKey, body: Body | None, query: Mapping[str, str] = {}

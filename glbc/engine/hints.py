@@ -12,6 +12,7 @@ from glbc.model.compute import (
     ForwardingRule,
     HealthCheck,
     HttpCheck,
+    NetworkEndpointGroup,
     SslCertificate,
     TargetHttpProxy,
     TargetHttpsProxy,
@@ -19,7 +20,8 @@ from glbc.model.compute import (
 )
 from glbc.model.graph import Observed, Ownership
 from glbc.model.keys import Kind, Ref, ResourceKey
-from glbc.model.views import Hints
+from glbc.model.record import service_port_in
+from glbc.model.views import Hints, LiveGroup
 
 
 def hints_of(
@@ -49,6 +51,11 @@ def hints_of(
         "firewalls": {node.key: node.spec for node in nodes if isinstance(node.spec, Firewall)},
         "protected": {},
         "proxy_policies": {},
+        "endpoint_groups": {
+            node.key: _live_group(node.spec)
+            for node in nodes
+            if isinstance(node.spec, NetworkEndpointGroup) and node.key in owned
+        },
         "protocols": _protocols(nodes),
     }
     modes: set[Any] = set()
@@ -82,6 +89,11 @@ def hints_of(
         refused=frozenset(refused),
         instance_tags=instance_tags,
     )
+
+
+def _live_group(spec: NetworkEndpointGroup) -> LiveGroup:
+    service, port = service_port_in(spec.description or "")
+    return LiveGroup(service, port, spec.network_endpoints or ())
 
 
 def _rules(nodes: Iterable[Observed], owned: Container[ResourceKey]) -> dict[ResourceKey, str]:

@@ -8,13 +8,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from glbc.engine.hints import hints_of
 from glbc.model import codec
-from glbc.model.compute import Address, BackendService, ForwardingRule, InstanceGroup, Spec
+from glbc.model.compute import (
+    Address,
+    BackendService,
+    Endpoint,
+    ForwardingRule,
+    InstanceGroup,
+    Spec,
+)
 from glbc.model.graph import Graph, Observed, Ownership, Resource
-from glbc.model.keys import Kind, Ref, ResourceKey, Scope
-from glbc.model.kinds import MANAGED, POLICIES, ROWS
+from glbc.model.keys import Kind, Ref, ResourceKey, Scope, refs_in
+from glbc.model.kinds import GROUPS, MANAGED, POLICIES, ROWS
 from glbc.model.views import Hints, Misfit
 from glbc.plan.orphans import left_behind
 from glbc.plan.planner import Action
@@ -44,6 +52,7 @@ class Inventory:
         self._unread: set[ResourceKey] = set()  # keys whose state must be read before planning
         self._tags: dict[str, tuple[str, ...]] = {}
         self._misfits: dict[ResourceKey, tuple[float, bool]] = {}  # until when, is it missing?
+        self._unfit: dict[tuple[ResourceKey, Endpoint], tuple[float, str]] = {}  # until when, why
         self._policies: dict[str, frozenset[str]] = {}  # kind -> the names of all that there are
         self._graph: Graph[Observed] | None = None
 
@@ -110,13 +119,20 @@ class Inventory:
         """Remember until when (seconds, monotonic) an instance is not tried again in its group."""
         self._misfits[instance] = (until, missing)
 
+    def leave_endpoint_out(
+        self, group: ResourceKey, endpoint: Endpoint, until: float, why: str
+    ) -> None:
+        """Remember until when (seconds, monotonic) an endpoint is not tried again in its group."""
+        self._unfit[group, endpoint] = (until, why)
+
     def forget_misfits(self, now: float) -> None:
-        """Let the instances be tried again whose time has come."""
+        """Let the instances and endpoints be tried again whose time has come."""
         self._misfits = {key: row for key, row in self._misfits.items() if row[0] > now}
+        self._unfit = {key: row for key, row in self._unfit.items() if row[0] > now}
 
     def misfits_due(self) -> Iterator[float]:
-        """Yield the moments (seconds, monotonic) at which an instance is tried again."""
-        return (until for until, _ in self._misfits.values())
+        """Yield the moments (seconds, monotonic) at which one of them is tried again."""
+        return (until for until, _ in (*self._misfits.values(), *self._unfit.values()))
 
     def foreign_groups(self, place: Scope) -> list[ResourceKey]:
         """Return somebody else's instance groups in a zone that a backend service uses."""
@@ -199,12 +215,12 @@ class Inventory:
         """Return what is known of `key`."""
         return self._there.get(key)
 
-    def owned_groups(self) -> list[ResourceKey]:
-        """Return the instance groups that are ours: their members are worth a read."""
+    def owned_groups(self, kind: str = Kind.INSTANCE_GROUP) -> list[ResourceKey]:
+        """Return the groups of a kind that are ours: their members are worth a read."""
         return sorted(
             key
             for key, live in self._there.items()
-            if key.kind == Kind.INSTANCE_GROUP and live.ownership is Ownership.OWNED
+            if key.kind == kind in GROUPS and live.ownership is Ownership.OWNED
         )
 
     def graph(self) -> Graph[Observed]:
@@ -240,6 +256,7 @@ class Inventory:
             hints,
             policies=dict(self._policies),
             misfits=misfits,
+            unfit={one: why for one, (_, why) in self._unfit.items()},
             left_behind=left_behind(self.graph()),
             rules={**unknown, **hints.rules},
         )
@@ -255,9 +272,11 @@ class Inventory:
             spec = ROWS[Kind(key.kind)].spec()
             self._there[key] = Observed(key=key, spec=spec, ownership=Ownership.UNREADABLE)
             return
-        if old is not None and "instances" not in body and key.kind == Kind.INSTANCE_GROUP:
-            spec = msgspec.structs.replace(live.spec, instances=old.spec.instances)  # type: ignore[attr-defined]
-            live = msgspec.structs.replace(live, spec=spec, refs=old.refs)
+        members = ROWS[Kind(key.kind)].members
+        if old is not None and members and codec.wire_name(key.kind, members) not in body:
+            kept = {members: getattr(old.spec, members, UNSET)}
+            spec = msgspec.structs.replace(live.spec, **kept)
+            live = msgspec.structs.replace(live, spec=spec, refs=refs_in(spec))
         self._there[key] = msgspec.structs.replace(
             live,
             ownership=self._classify(key, live.spec),

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from glbc.errors import CloudError
+from glbc.model.compute import Endpoint
 from glbc.model.graph import Observed
 from glbc.model.keys import ResourceKey
 from glbc.plan.planner import Action
@@ -20,7 +21,7 @@ class ReadJob(msgspec.Struct, frozen=True):
 
 
 class ListJob(msgspec.Struct, frozen=True):
-    """List one kind; of instance groups also the members of `groups`."""
+    """List one kind; of groups also the members of those that are ours."""
 
     kind: str
     groups: tuple[ResourceKey, ...] = ()
@@ -52,6 +53,10 @@ class HealthJob(msgspec.Struct, frozen=True):
 Job = ReadJob | ListJob | ActionJob | HealthJob
 
 
+Seat = ResourceKey | tuple[ResourceKey, Endpoint]
+"""Who may not fit into a group: an instance, or a group's endpoint."""
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How a job ended."""
 
@@ -64,5 +69,5 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     read_began: float = 0.0  # seconds, monotonic
     bodies: tuple[Body, ...] = ()  # of a ListJob
     writes: int = 0  # mutations that were sent
-    misfits: tuple[tuple[ResourceKey, CloudError], ...] = ()  # instances that cannot join a group
+    misfits: tuple[tuple[Seat, CloudError], ...] = ()  # who cannot join a group
     health: tuple[tuple[Probe, str], ...] = ()  # of a HealthJob: a word for each that was asked

@@ -42,7 +42,7 @@ from glbc.model.calls import EventNote
 from glbc.model.compute import Spec
 from glbc.model.graph import Ownership
 from glbc.model.keys import Kind, ResourceKey
-from glbc.model.kinds import MANAGED, POLICIES, ROWS
+from glbc.model.kinds import MANAGED, POLICIES, is_managed
 from glbc.model.views import Hints, Snapshot
 from glbc.naming import Namer
 from glbc.ownership import known_names, ownership_of
@@ -284,8 +284,7 @@ class Loop:
             last = self._listed_at.get(kind, float("-inf"))
             if now - last >= self._lasts(kind) and kind not in self._listing:
                 self._listing.add(kind)
-                groups = self.inventory.owned_groups() if kind == Kind.INSTANCE_GROUP else ()
-                self.workers.start(ListJob(kind, tuple(groups)))
+                self.workers.start(ListJob(kind, tuple(self.inventory.owned_groups(kind))))
                 started = True
         return started
 
@@ -317,10 +316,8 @@ class Loop:
             self._backoff.cleared(job.kind)
             self.inventory.fold_list(job.kind, outcome.bodies, outcome.began)
             self.window.listed(job.kind)
-            unread = set(self.inventory.owned_groups()) - set(job.groups)
-            if job.kind == Kind.INSTANCE_GROUP:
-                for key in unread:
-                    self.inventory.doubt(key)
+            for key in set(self.inventory.owned_groups(job.kind)) - set(job.groups):
+                self.inventory.doubt(key)  # who is in it was not read with the list
         if not self._term.listed(job.kind, outcome):
             wait = 0.0
         self._listed_at[job.kind] = outcome.ended - self.config.resync_sec + wait
@@ -367,9 +364,19 @@ class Loop:
             self.inventory.doubt(key)
 
     def _fold_misfits(self, outcome: Outcome) -> None:
-        """Remember the instances that cannot join their group, and look for the group that has them."""
+        """Remember who cannot join its group, and look for the group that has an instance."""
         until = outcome.ended + self.config.resync_sec
         for instance, refusal in outcome.misfits:
+            if isinstance(instance, tuple):
+                group, endpoint = instance
+                log.warning(
+                    "endpoint_left_out",
+                    key=str(group),
+                    endpoint=f"{endpoint.ip_address}:{endpoint.port}",
+                    error=str(refusal),
+                )
+                self.inventory.leave_endpoint_out(group, endpoint, until, str(refusal))
+                continue
             missing = isinstance(refusal, NotFound)
             log.warning("node_left_out", instance=str(instance), error=str(refusal))
             self.inventory.leave_out(instance, until, missing=missing)
@@ -393,7 +400,7 @@ class Loop:
                 self._suspected.update(others)
         elif isinstance(error, NotFound):
             for target in action.relies_on:  # one of them is not what we take it for
-                if target.kind in ROWS:
+                if is_managed(target):
                     self.inventory.doubt(target)
         elif isinstance(error, (Stale, AlreadyExists)) and not self._backoff.times(action.key):
             wait = 0.0  # what was read just now is the answer

@@ -17,8 +17,7 @@ class Cloud(Protocol):
     def list(self, kind: str) -> Sequence[Mapping[str, Any]]:
         """Return the bodies of all resources of `kind` that glbc may look at, all pages.
 
-        Global kinds: the global collection. `instanceGroups` and `instances`: every zone of the
-        project; each body then carries its `zone`.
+        Global kinds: the global collection. Groups and `instances`: every zone of the project; each body then carries its `zone`.
         """
         ...
 
@@ -28,6 +27,10 @@ class Cloud(Protocol):
 
     def members(self, group: ResourceKey) -> Sequence[str]:
         """Return the links of the instances of an instance group. Raises NotFound."""
+        ...
+
+    def endpoints(self, group: ResourceKey) -> Sequence[Mapping[str, Any]]:
+        """Return the endpoints of a network endpoint group as the API writes them. Raises NotFound."""
         ...
 
     def health(self, service: ResourceKey, group: ResourceKey) -> Sequence[Member]:

@@ -240,7 +240,7 @@ def _published(ingress: Ingress) -> tuple[Condition, ...]:
 def _why(service: ResourceKey, turn: Turn) -> str:
     check = conditions.check_of(service, turn.actual)
     words = [conditions.checked_by(check)]
-    pods = turn.desired.probed.backends.get(service)
+    pods = turn.desired.shared.probed.backends.get(service)
     if pods is not None and (path := conditions.path_of(check)):
         words.append(why_it_fails(pods.facts, path))
     return "; ".join(filter(None, words))

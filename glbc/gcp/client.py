@@ -167,6 +167,21 @@ class GoogleCloud:
             for item in page.get("items", ())
         ]
 
+    def endpoints(self, group: ResourceKey) -> Sequence[Mapping[str, Any]]:
+        """Return the endpoints of a network endpoint group as the API writes them. Raises NotFound."""
+        row = table.row_of(group)
+        request = self._message("ListNetworkEndpointsNetworkEndpointGroupsRequest")(
+            **table.address(row, group),
+            network_endpoint_groups_list_endpoints_request_resource={},
+            max_results=PAGE_SIZE,
+        )
+        method = self._clients[row.client].list_network_endpoints
+        return [
+            item["networkEndpoint"]
+            for page in self._pages(f"listEndpoints {group}", method, request, patient=False)
+            for item in page.get("items", ())
+        ]
+
     def health(self, service: ResourceKey, group: ResourceKey) -> Sequence[Member]:
         """Return the health of each member of a group; asks once, whatever goes wrong."""
         row = table.row_of(service)
@@ -178,7 +193,12 @@ class GoogleCloud:
         what = f"getHealth {service} of {group}"
         answer = self._send(what, method, request, Class.READ, patient=True)
         return [
-            Member(item.get("instance", ""), item.get("healthState", UNKNOWN))
+            Member(
+                item.get("instance", ""),
+                item.get("healthState", UNKNOWN),
+                item.get("ipAddress", ""),
+                item.get("port", 0),
+            )
             for item in answer.get("healthStatus", ())
         ]
 

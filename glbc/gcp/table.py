@@ -74,6 +74,16 @@ MUTATIONS: Final = {
         "RemoveInstances",
         "instance_groups_remove_instances_request_resource",
     ),
+    Verb.ATTACH_ENDPOINTS: Mutation(
+        "attach_network_endpoints_unary",
+        "AttachNetworkEndpoints",
+        "network_endpoint_groups_attach_endpoints_request_resource",
+    ),
+    Verb.DETACH_ENDPOINTS: Mutation(
+        "detach_network_endpoints_unary",
+        "DetachNetworkEndpoints",
+        "network_endpoint_groups_detach_endpoints_request_resource",
+    ),
     Verb.SET_URL_MAP: Mutation("set_url_map_unary", "SetUrlMap", "url_map_reference_resource"),
     Verb.SET_SSL_CERTIFICATES: Mutation(
         "set_ssl_certificates_unary",
@@ -111,6 +121,13 @@ ROWS: Final[dict[tuple[str, Where], Row]] = {
         noun="InstanceGroup",
         field="instance_group",
         verbs=MAKE | {Verb.SET_NAMED_PORTS, Verb.ADD_INSTANCES, Verb.REMOVE_INSTANCES},
+        aggregated=True,
+    ),
+    (Kind.NETWORK_ENDPOINT_GROUP, Where.ZONE): Row(
+        clients="NetworkEndpointGroups",
+        noun="NetworkEndpointGroup",
+        field="network_endpoint_group",
+        verbs=MAKE | {Verb.ATTACH_ENDPOINTS, Verb.DETACH_ENDPOINTS},
         aggregated=True,
     ),
     (Kind.BACKEND_SERVICE, Where.GLOBAL): Row(

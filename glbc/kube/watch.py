@@ -13,6 +13,7 @@ from glbc.kube.client import Api
 from glbc.kube.reflector import Key, OnChange, Reflector, Row, Timing
 from glbc.model.configs import BackendConfig, FrontendConfig
 from glbc.model.views import (
+    EndpointSlice,
     Ingress,
     IngressClass,
     IngressParameters,
@@ -36,6 +37,7 @@ KINDS: Final = (
     Row(kind="BackendConfig", path="/apis/cloud.google.com/v1/backendconfigs", view=BackendConfig, field="backend_configs", optional=True),
     Row(kind="IngressParameters", path="/apis/glbc.gcp.kubernetes.io/v1/ingressparameters", view=IngressParameters, field="ingress_parameters", optional=True),
     Row(kind="Pod", path="/api/v1/pods", view=Pod, field="pods", matters=lambda pod: pod.asks_http),
+    Row(kind="EndpointSlice", path="/apis/discovery.k8s.io/v1/endpointslices", view=EndpointSlice, field="endpoint_slices", matters=lambda one: one.service != ""),
 )
 # fmt: on
 

@@ -20,6 +20,8 @@ class Verb(StrEnum):
     SET_NAMED_PORTS = "setNamedPorts"
     ADD_INSTANCES = "addInstances"
     REMOVE_INSTANCES = "removeInstances"
+    ATTACH_ENDPOINTS = "attachNetworkEndpoints"
+    DETACH_ENDPOINTS = "detachNetworkEndpoints"
     SET_URL_MAP = "setUrlMap"
     SET_SSL_CERTIFICATES = "setSslCertificates"
     SET_TARGET = "setTarget"

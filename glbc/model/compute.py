@@ -62,12 +62,32 @@ class InstanceGroup(Spec, frozen=True, rename="camel", kw_only=True):
     instances: tuple[Ref, ...] | UnsetType = UNSET  # members; addInstances, removeInstances
 
 
+class Endpoint(msgspec.Struct, frozen=True, rename="camel", kw_only=True, order=True):
+    """One pod behind a network endpoint group, as `listNetworkEndpoints` tells it and attach takes it."""
+
+    ip_address: str  # literal IPv4, of the instance's alias range
+    port: int  # TCP port 1–65535
+    instance: str = ""  # name of the node's instance, in the group's zone
+
+
+class NetworkEndpointGroup(Spec, frozen=True, rename="camel", kw_only=True):
+    """compute.networkEndpointGroups (zonal)."""
+
+    network_endpoint_type: str | UnsetType = UNSET  # GCE_VM_IP_PORT
+    network: Ref | UnsetType = UNSET
+    subnetwork: Ref | UnsetType = UNSET  # of the nodes
+    network_endpoints: tuple[Endpoint, ...] | UnsetType = (
+        UNSET  # members; attachNetworkEndpoints, detachNetworkEndpoints
+    )
+
+
 class Backend(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """One group behind a backend service; backendServices.backends[]."""
 
     group: Ref
     balancing_mode: str | UnsetType = UNSET  # RATE | UTILIZATION; one mode per shared group
     max_rate_per_instance: float | UnsetType = UNSET  # requests/s; only with RATE
+    max_rate_per_endpoint: float | UnsetType = UNSET  # requests/s; of endpoint groups
     capacity_scaler: float | UnsetType = UNSET  # 0 or 0.1–1.0; API default 1
 
 

@@ -16,10 +16,12 @@ EMPTY: Final = ""  # a group without members says nothing
 
 
 class Member(msgspec.Struct, frozen=True):
-    """What the cloud says of one instance behind a backend service."""
+    """What the cloud says of one instance, or of one endpoint, behind a backend service."""
 
     instance: str  # link
     state: str  # HEALTHY, UNHEALTHY, …; Unknown when the answer has none
+    ip_address: str = ""  # literal IPv4 that is probed
+    port: int = 0  # TCP port that is probed
 
 
 def of_members(states: Iterable[str]) -> str:

@@ -26,8 +26,8 @@ class Kind(StrEnum):
     FORWARDING_RULE = "forwardingRules"
     ADDRESS = "addresses"
     FIREWALL = "firewalls"
-    # Referred to, never managed:
     NETWORK_ENDPOINT_GROUP = "networkEndpointGroups"
+    # Referred to, never managed:
     INSTANCE = "instances"
     NETWORK = "networks"
     SUBNETWORK = "subnetworks"

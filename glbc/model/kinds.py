@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET
 
 from glbc.model import compute
-from glbc.model.keys import Kind, ResourceKey
+from glbc.model.keys import GLOBAL, Kind, ResourceKey
 from glbc.model.ports import spans
 from glbc.model.private import Private
 
@@ -66,6 +66,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     before_traffic: frozenset[str] = frozenset()  # fields set before anything begins to refer to it
     after: dict[str, tuple[Kind, str]] = {}  # field -> the field of a referred kind set before it
     fingerprint: bool = False  # patch and update demand it
+    members: str = ""  # the field that a read of its own fills, where the kind is a group
     outlives: frozenset[Kind] = frozenset()  # kinds that need it and do not refer to it
     cost: str = ""  # what keeping one costs when nothing needs it
 
@@ -180,6 +181,17 @@ ROWS: Final[dict[Kind, Row]] = {
         setters={"named_ports": "setNamedPorts", "instances": "members"},
         after_insert=frozenset({"named_ports", "instances"}),
         defaults={"named_ports": (), "instances": ()},
+        members="instances",
+    ),
+    Kind.NETWORK_ENDPOINT_GROUP: Row(
+        spec=compute.NetworkEndpointGroup,
+        immutable=frozenset({"network_endpoint_type", "network", "subnetwork"}),
+        initial=frozenset({"description"}),
+        unordered=frozenset({"network_endpoints"}),
+        setters={"network_endpoints": "members"},
+        after_insert=frozenset({"network_endpoints"}),
+        defaults={"network_endpoints": ()},
+        members="network_endpoints",
     ),
     Kind.BACKEND_SERVICE: Row(
         spec=compute.BackendService,
@@ -286,7 +298,19 @@ ROWS: Final[dict[Kind, Row]] = {
 }
 
 MANAGED: Final = tuple(ROWS)
+GROUPS: Final = tuple(kind for kind, row in ROWS.items() if row.members)
 POLICIES: Final = (Kind.SECURITY_POLICY, Kind.SSL_POLICY)  # listed for their names, never managed
+
+
+def is_managed(key: ResourceKey) -> bool:
+    """Tell whether a resource is of a kind and a scope that we list: only then its absence means anything.
+
+    People put regional groups and groups of the whole world behind our backend services, too.
+    """
+    row = ROWS.get(key.kind)  # type: ignore[call-overload]  # a foreign kind is plain text
+    return row is not None and (
+        key.scope.startswith("zones/") if row.members else key.scope == GLOBAL
+    )
 
 
 def normalised(kind: str, spec: compute.Spec) -> compute.Spec:

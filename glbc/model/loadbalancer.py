@@ -46,13 +46,22 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
         return dict(self.origin).get(field, "")
 
 
+class EndpointPort(msgspec.Struct, frozen=True, kw_only=True):
+    """A Service port whose pods get their traffic straight, through network endpoint groups."""
+
+    number: int  # of the Service's port, what the groups are named after
+    name: str = ""  # of the Service's port, what its EndpointSlices call it
+    target: int | str = 0  # of the pods, by number or by name
+
+
 class Backend(msgspec.Struct, frozen=True, kw_only=True):
-    """One Service port that gets traffic through instance groups."""
+    """One Service port that gets traffic."""
 
     service: ObjectRef
     port_name: str  # how the first user names the port: either this …
     port_number: int  # … or this; part of upstream's description, never compared
-    node_port: int  # TCP port 1–65535
+    node_port: int  # TCP port 1–65535; 0: it has none, and needs none
+    endpoints: EndpointPort | None = None  # None: the traffic goes through instance groups
     protocol: str  # HTTP | HTTPS | HTTP2
     protocol_asked: bool = True  # False: only a hint; what is live already keeps its protocol
     protocol_origin: str = ""  # the field of the Service that says it; "": the default

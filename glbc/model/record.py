@@ -35,6 +35,15 @@ def users_in(description: str) -> str:
     return ""
 
 
+def service_port_in(description: str) -> tuple[str, str]:
+    """Return the Service, `namespace/name`, and the port that an endpoint group is of; "" if not said."""
+    _, known = _parts(description)
+    namespace, name, port = (known.get(key) for key in ("namespace", "service-name", "port"))
+    if not (isinstance(namespace, str) and isinstance(name, str) and isinstance(port, str)):
+        return "", ""
+    return f"{namespace}/{name}", port
+
+
 def orphan_of(description: object) -> str:
     """Return the Ingress (`namespace/name`) that has left a load balancer behind on purpose, or ""."""
     if not isinstance(description, str) or ORPHANED not in description:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from glbc.model.compute import Firewall, HttpCheck, UrlMap
+from glbc.model.compute import Endpoint, Firewall, HttpCheck, UrlMap
 from glbc.model.configs import BackendConfig, Credential, FrontendConfig
 from glbc.model.finding import ObjectRef
 from glbc.model.keys import ResourceKey
@@ -213,6 +213,60 @@ class Pod(View, frozen=True):
         return any(probe and probe.http_get for probe in probes)
 
 
+class SlicePort(View, frozen=True):
+    """ports[] of an EndpointSlice; named like the Service's port."""
+
+    name: str | None = None  # None and "": the Service's only port has no name
+    port: int | None = None
+
+
+class SliceConditions(View, frozen=True):
+    """endpoints[].conditions: what is not said of `ready` means yes, of the others what `ready` says."""
+
+    ready: bool | None = None
+    serving: bool | None = None
+    terminating: bool | None = None
+
+
+class SliceTarget(View, frozen=True):
+    """endpoints[].targetRef."""
+
+    kind: str = ""
+    name: str = ""
+
+
+class SliceEndpoint(View, frozen=True):
+    """endpoints[]."""
+
+    addresses: tuple[str, ...]
+    conditions: SliceConditions = SliceConditions()
+    node_name: str | None = None
+    target_ref: SliceTarget | None = None
+
+
+class SliceMeta(View, frozen=True):
+    """metadata of an EndpointSlice: no version, so that one which changes nothing stays the same."""
+
+    name: str
+    namespace: str = ""
+    labels: dict[str, str] | None = None
+
+
+class EndpointSlice(View, frozen=True):
+    """discovery.k8s.io/v1 EndpointSlice."""
+
+    metadata: SliceMeta
+    address_type: str = "IPv4"
+    endpoints: tuple[SliceEndpoint, ...] | None = None
+    ports: tuple[SlicePort, ...] | None = None
+
+    @property
+    def service(self) -> str:
+        """The Service, `namespace/name`, that it tells the endpoints of; "" when it says none."""
+        name = (self.metadata.labels or {}).get("kubernetes.io/service-name", "")
+        return f"{self.metadata.namespace}/{name}" if name else ""
+
+
 class SecretData(View, frozen=True):
     """data of a Secret of type kubernetes.io/tls; base64 as on the wire."""
 
@@ -313,6 +367,7 @@ VIEWS: Final[dict[str, type[View]]] = {
     "BackendConfig": BackendConfig,
     "IngressParameters": IngressParameters,
     "Pod": Pod,
+    "EndpointSlice": EndpointSlice,
 }
 
 
@@ -344,6 +399,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     credentials: Mapping[str, Credential | None] = {}  # read by name; None: there is no such Secret
     ingress_parameters: Mapping[str, IngressParameters] = {}
     pods: Mapping[str, Pod] = {}
+    endpoint_slices: Mapping[str, EndpointSlice] = {}
     complete: frozenset[str] = frozenset()  # kinds whose list is done and whose watch is alive
 
 
@@ -353,6 +409,14 @@ class Misfit(msgspec.Struct, frozen=True):
     missing: bool  # there is no such instance; else it is in another load-balanced group
     group: ResourceKey | None = None  # that group, where it is known
     user: ResourceKey | None = None  # the backend service that uses it
+
+
+class LiveGroup(msgspec.Struct, frozen=True):
+    """An endpoint group of ours: of which Service port, and who is in it."""
+
+    service: str  # `namespace/name`
+    port: str  # number of the Service's port
+    endpoints: tuple[Endpoint, ...] = ()
 
 
 class Hints(msgspec.Struct, frozen=True, kw_only=True):
@@ -369,6 +433,8 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     rules: Mapping[ResourceKey, str] = {}  # forwarding rule -> its IP; "" while it is under way
     checks: Mapping[str, HttpCheck] = {}  # name of a health check -> what it asks
     listeners: frozenset[tuple[str, str, ResourceKey]] = frozenset()  # IP, ports, who has them
+    endpoint_groups: Mapping[ResourceKey, LiveGroup] = {}  # of ours
+    unfit: Mapping[tuple[ResourceKey, Endpoint], str] = {}  # who cannot join its group, and why
     unlisted: frozenset[str] = frozenset()  # kinds that nobody could list so far
     balancing: str = ""  # the mode that live backends of our groups have; "" when there are none
     refused: frozenset[ResourceKey] = frozenset()  # resources whose CREATE is parked

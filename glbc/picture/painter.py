@@ -14,7 +14,7 @@ from glbc.conditions import Condition, Status, Type
 from glbc.config import Config
 from glbc.model.finding import Finding, ObjectRef, Severity
 from glbc.model.graph import Ownership
-from glbc.model.keys import GLOBAL, Kind, ResourceKey
+from glbc.model.keys import Kind, ResourceKey
 from glbc.model.views import Ingress
 from glbc.naming import Namer
 from glbc.picture.facts import fact
@@ -22,6 +22,7 @@ from glbc.picture.shapes import Drawn, Node, Picture, Scene, Standing, State, To
 from glbc.plan.planner import Action, Blocked, Op, Reason
 from glbc.status import SHARED_KINDS, leaving_keys
 from glbc.translate import annotations
+from glbc.translate.backend import key_of
 
 CLUSTER_WIDE: Final = frozenset({Kind.INSTANCE_GROUP, Kind.FIREWALL})  # drawn once, in no chain
 WAITING: Final = conditions.PASSING | {Reason.NEEDS_BLOCKED, Reason.JUST_LEFT}
@@ -39,6 +40,7 @@ TRAFFIC: Final = (
     Kind.BACKEND_SERVICE,
     Kind.HEALTH_CHECK,
     Kind.INSTANCE_GROUP,
+    Kind.NETWORK_ENDPOINT_GROUP,
 )
 PLACE: Final[Mapping[str, int]] = {kind: place for place, kind in enumerate(TRAFFIC)}
 
@@ -60,9 +62,9 @@ class _Painter:
         self._verdicts |= {one.key: one for one in due.blocked}
         self._flying = {action.key: action for action in scene.flying}
         self._services = {
-            ResourceKey(
-                config.project, Kind.BACKEND_SERVICE, GLOBAL, namer.backend(one.node_port)
-            ): (f"{one.service.namespace}/{one.service.name}:{one.port_name or one.port_number}")
+            key_of(one, namer, config): (
+                f"{one.service.namespace}/{one.service.name}:{one.port_name or one.port_number}"
+            )
             for read in scene.desired.read.values()
             for one in read.backends
         }

@@ -20,10 +20,17 @@ ACKNOWLEDGE: Final = "glbc.gcp.kubernetes.io/acknowledge"
 GOES: Final = "all"  # what an Ingress loses whose load balancer goes, whatever part is next
 FEW: Final = 2  # rules: of so few any share may go
 EVERYDAY: Final = frozenset(
-    {"backends", "description", "instances", "named_ports", "ssl_certificates"}
+    {
+        "backends",
+        "description",
+        "instances",
+        "named_ports",
+        "network_endpoints",
+        "ssl_certificates",
+    }
 )
-"""Lists that follow nodes and certificates, and our own words: a protection is not about these."""
-PASSING: Final = frozenset({Kind.INSTANCE_GROUP, Kind.SSL_CERTIFICATE})
+"""Lists that follow nodes, pods and certificates, and our own words: a protection is not about these."""
+PASSING: Final = frozenset({Kind.INSTANCE_GROUP, Kind.NETWORK_ENDPOINT_GROUP, Kind.SSL_CERTIFICATE})
 """Kinds that come and go with nodes and certificates."""
 
 

@@ -13,9 +13,17 @@ NEEDED_VIEWS: Final = frozenset(
 )
 """The kinds that can want something of the cloud: any of them unseen may hide a want."""
 
-MADE_FROM: Final[Mapping[str, frozenset[str]]] = {Kind.HEALTH_CHECK: frozenset({"Pod"})}
+MADE_FROM: Final[Mapping[str, frozenset[str]]] = {
+    Kind.HEALTH_CHECK: frozenset({"Pod"}),
+    Kind.NETWORK_ENDPOINT_GROUP: frozenset({"EndpointSlice"}),
+}
 """Kinds that only say what a resource is made with: a value sent at creation is never mended later,
 so nothing is made from a view that is not whole. They want nothing, so no delete waits for them."""
+
+FILLED_FROM: Final[Mapping[str, frozenset[str]]] = {
+    Kind.NETWORK_ENDPOINT_GROUP: frozenset({"EndpointSlice"})
+}
+"""Kinds that only say who is in a group: while they are not whole, nobody leaves it."""
 
 
 def complete_view(plan: Plan, complete: Collection[str]) -> Plan:
@@ -26,6 +34,7 @@ def complete_view(plan: Plan, complete: Collection[str]) -> Plan:
     """
     seen = frozenset(complete)
     plan = hold(plan, lambda action: _made_from_unseen(action, seen))
+    plan = hold_losses(plan, lambda action: _filled_from_unseen(action, seen))
     if not NEEDED_VIEWS - seen:
         return plan
     why = Why(
@@ -40,6 +49,13 @@ def _made_from_unseen(action: Action, seen: frozenset[str]) -> Why | None:
         return None
     hint = "what it is made with is said there: it waits for a complete view"
     return Why(Reason.VIEW_INCOMPLETE, _cannot_be_seen(unseen), hint)
+
+
+def _filled_from_unseen(action: Action, seen: frozenset[str]) -> Why | None:
+    unseen = FILLED_FROM.get(action.key.kind, seen) - seen
+    if action.op is not Op.UPDATE or not unseen:
+        return None
+    return Why(Reason.VIEW_INCOMPLETE, _cannot_be_seen(unseen), "it waits for a complete view")
 
 
 def _cannot_be_seen(kinds: Collection[str]) -> str:

@@ -28,12 +28,13 @@ from glbc.model.compute import Spec
 from glbc.model.finding import ObjectRef
 from glbc.model.graph import Graph, Observed, Ownership, Resource
 from glbc.model.keys import Kind, ResourceKey, refs_in
-from glbc.model.kinds import ROWS
+from glbc.model.kinds import ROWS, is_managed
 from glbc.plan.diff import Change, Neighbours, applied, diff
 
 USERS: Final[Mapping[str, frozenset[Kind]]] = {
     Kind.HEALTH_CHECK: frozenset({Kind.BACKEND_SERVICE}),
     Kind.INSTANCE_GROUP: frozenset({Kind.BACKEND_SERVICE}),
+    Kind.NETWORK_ENDPOINT_GROUP: frozenset({Kind.BACKEND_SERVICE}),
     Kind.BACKEND_SERVICE: frozenset({Kind.URL_MAP}),
     Kind.URL_MAP: frozenset({Kind.TARGET_HTTP_PROXY, Kind.TARGET_HTTPS_PROXY}),
     Kind.TARGET_HTTP_PROXY: frozenset({Kind.FORWARDING_RULE}),
@@ -316,7 +317,7 @@ def _gap(target: ResourceKey, actual: Graph[Observed]) -> tuple[Reason, str] | N
     there = actual.get(target)
     if there.ownership is Ownership.UNREADABLE if there else target.kind in actual.unreadable:
         return Reason.UNREADABLE, "it will be read again"
-    if there is None and target.kind in ROWS:
+    if there is None and is_managed(target):
         return Reason.REFERENCE_MISSING, "it does not exist, and nothing here makes it"
     return None
 

@@ -37,6 +37,7 @@ MANAGED_ADDRESS: Final = "ingress.kubernetes.io/static-ip"
 BACKENDS: Final = "ingress.kubernetes.io/backends"
 CONDITIONS: Final = "glbc.gcp.kubernetes.io/conditions"
 
+NEG: Final = "cloud.google.com/neg"
 APP_PROTOCOLS: Final = "cloud.google.com/app-protocols"
 APP_PROTOCOLS_ALPHA: Final = "service.alpha.kubernetes.io/app-protocols"
 
@@ -226,6 +227,17 @@ ROWS: Final = (
         meaning="`Resolved`, `Programmed`, `CertificatesReady` (where HTTPS is asked for), "
         "`BackendsHealthy`, with what is left out. Their reasons are in `reasons.md`. Written with the "
         "finalizer for the first time, else once a minute at most.",
+    ),
+    Row(
+        key=NEG,
+        on="Service",
+        by="people",
+        form='JSON: `{"ingress": bool, "exposed_ports": {"<port>": {"name": "<group>"}}}`',
+        default="the traffic goes through instance groups and node ports",
+        meaning="`ingress`: requests go from the load balancer to the pods straight, through network "
+        "endpoint groups. `exposed_ports`: these ports have groups whether an Ingress needs them or "
+        "not, for load balancers that somebody else makes; the name is ours when none is given.",
+        bad="the path keeps what serves it now: `BadNegAnnotation`",
     ),
     Row(
         key=APP_PROTOCOLS,

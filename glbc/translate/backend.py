@@ -7,15 +7,25 @@ from msgspec import UNSET
 
 from glbc.config import Config
 from glbc.model.finding import Finding, ObjectRef, Severity
+from glbc.model.keys import GLOBAL, Kind, ResourceKey
 from glbc.model.loadbalancer import Backend, Check
 from glbc.model.view import Meta
 from glbc.model.views import Hints, IngressBackend, Service, ServicePort, ServicePortRef, Snapshot
-from glbc.translate import annotations
+from glbc.naming import Namer
+from glbc.translate import annotations, negs
 from glbc.translate.backendconfig import asked_of
 from glbc.translate.reasons import BadConfigError, Reason
 
 WITH_NODE_PORTS: Final = frozenset({"NodePort", "LoadBalancer"})
 HEADLESS: Final = "None"  # spec.clusterIP
+OF_PODS: Final = Check(
+    # A pod is asked by itself, so that more often than a node's shared port is not too often.
+    check_interval_sec=15,
+    timeout_sec=15,
+    healthy_threshold=1,
+    unhealthy_threshold=2,
+    description="Default kubernetes L7 Loadbalancing health check for NEG.",
+)
 
 
 class World(msgspec.Struct, frozen=True):
@@ -65,10 +75,11 @@ def resolve_service(
             f"service {where} does not exist",
             "create it, or name another one",
         )
-    chosen = _chosen(found, port, user, field)
-    if isinstance(chosen, Finding):
-        return chosen
     try:
+        straight = negs.asked_of(found).ingress
+        chosen = _chosen(found, port, user, field, straight=straight)
+        if isinstance(chosen, Finding):
+            return chosen
         asked = asked_of(found.metadata, chosen, world.snapshot, world.hints, config.project)
     except BadConfigError as bad:
         return Finding(user, bad.reason, field, str(bad), bad.hint)
@@ -89,20 +100,34 @@ def resolve_service(
         port_number=0 if port.name else port.number,
         node_port=chosen.node_port,
         protocol="HTTP",
-        check=Check(
-            path=getattr(config, path_setting), origin=(("path", f"config {path_setting}"),)
+        check=msgspec.structs.replace(
+            OF_PODS if straight else Check(),
+            path=getattr(config, path_setting),
+            origin=(("path", f"config {path_setting}"),),
         ),
+        endpoints=negs.endpoint_port(chosen) if straight else None,
         origin=f"{user} {field}",
         asked=asked,
     )
 
 
+def key_of(backend: Backend, namer: Namer, config: Config) -> ResourceKey:
+    """Return the key of a backend's service: of a node port, or of the endpoint groups' own name."""
+    service, straight = backend.service, backend.endpoints
+    name = (
+        namer.neg(service.namespace, service.name, straight.number)
+        if straight
+        else namer.backend(backend.node_port)
+    )
+    return ResourceKey(config.project, Kind.BACKEND_SERVICE, GLOBAL, name)
+
+
 def _chosen(
-    found: Service, port: ServicePortRef, user: ObjectRef, field: str
+    found: Service, port: ServicePortRef, user: ObjectRef, field: str, *, straight: bool
 ) -> ServicePort | Finding:
     """Return the port that is meant; a Finding where it cannot be served."""
     where = f"{found.metadata.namespace}/{found.metadata.name}"
-    if refused := _refused(found, user, field):
+    if refused := _refused(found, user, field, straight=straight):
         return refused
     chosen = port_of(found, port)
     if chosen is None:
@@ -115,7 +140,7 @@ def _chosen(
             f"service {where} has no port {wanted}",
             f"name one that it has: {have}" if have else "give it ports",
         )
-    if found.spec.type not in WITH_NODE_PORTS or not chosen.node_port:
+    if not straight and (found.spec.type not in WITH_NODE_PORTS or not chosen.node_port):
         return Finding(
             user,
             Reason.NO_NODE_PORT,
@@ -123,7 +148,8 @@ def _chosen(
             f"service {where} of type {found.spec.type} has no node port for {chosen.port}",
             "write nodePort down, or see why the cluster has chosen none"
             if found.spec.type == "NodePort"
-            else "set the Service's type to NodePort",
+            else f'annotate the Service with {annotations.NEG}: {{"ingress": true}}, or set its '
+            "type to NodePort",
         )
     return chosen
 
@@ -133,7 +159,7 @@ def requires_policy(meta: Meta) -> bool:
     return annotations.flag(meta, annotations.REQUIRE_SECURITY_POLICY, default=False)
 
 
-def _refused(service: Service, user: ObjectRef, field: str) -> Finding | None:
+def _refused(service: Service, user: ObjectRef, field: str, *, straight: bool) -> Finding | None:
     """Return why no port of the Service can ever be served, or None."""
     where = f"service {service.metadata.namespace}/{service.metadata.name}"
     if service.spec.type == "ExternalName":
@@ -144,13 +170,14 @@ def _refused(service: Service, user: ObjectRef, field: str) -> Finding | None:
             f"{where} is of type ExternalName, which has no node port",
             "name a Service of type NodePort",
         )
-    if service.spec.cluster_ip == HEADLESS:
+    if service.spec.cluster_ip == HEADLESS and not straight:
         return Finding(
             user,
             Reason.HEADLESS_SERVICE,
             field,
             f"{where} is headless, so it has no node port",
-            "make another Service of type NodePort for the same pods",
+            f'annotate it with {annotations.NEG}: {{"ingress": true}}, or make another Service of '
+            "type NodePort for the same pods",
         )
     return None
 

@@ -13,18 +13,18 @@ import msgspec
 from glbc.config import Config
 from glbc.model.finding import Finding, ObjectRef, Severity
 from glbc.model.graph import Graph, Resource
-from glbc.model.keys import GLOBAL, Kind, ResourceKey
-from glbc.model.loadbalancer import Backend, FrontendNames
+from glbc.model.keys import Kind, ResourceKey
+from glbc.model.loadbalancer import FrontendNames
 from glbc.model.views import Hints, Ingress, Snapshot
 from glbc.naming import Namer, Scheme, finalizer_of, is_valid_name, scheme_of
-from glbc.translate import cluster, firewall, lower, multicluster, podless, probes
+from glbc.translate import firewall, lower, podless
 from glbc.translate.classes import class_finding, is_ours
 from glbc.translate.ingress import Reader, scheme_for
 from glbc.translate.leaving import leaves_it_behind, leaving_front, marked
 from glbc.translate.multicluster import is_multi_cluster
 from glbc.translate.reading import Translated
 from glbc.translate.reasons import AWAITED, Reason
-from glbc.translate.surprises import surprises
+from glbc.translate.shared import Shared, Sharing
 from glbc.translate.tls import FOREVER
 
 AGAIN_SEC: Final = 60.0  # when an Ingress is read again whose reading broke
@@ -52,8 +52,7 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     awaiting: frozenset[ResourceKey] = frozenset()  # checks that are not made before a first pod
     until: float = FOREVER  # seconds since 1970: when time alone may change it
     read: Mapping[str, Translated] = {}  # by Ingress: taken over by the next translation
-    lowered: Mapping["Wanted", tuple[Resource, ...]] = {}  # by backend: likewise
-    probed: probes.Probed = probes.Probed()  # what pods say of health checks: likewise
+    shared: Shared = Shared()  # of all Ingresses together: likewise
 
     def awaited(self) -> frozenset[Kind]:
         """Return the kinds of which something is named that is not there."""
@@ -78,21 +77,12 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
             now < self.until
             and (old.balancing, old.instance_tags) == (new.balancing, new.instance_tags)
             and (old.firewalls, old.misfits) == (new.firewalls, new.misfits)
+            and (old.endpoint_groups, old.unfit) == (new.endpoint_groups, new.unfit)
             and (old.refused, old.checks) == (new.refused, new.checks)
             and (old.unlisted, old.left_behind) == (new.unlisted, new.left_behind)
             and all(one.hints_hold(new, now) for one in self.read.values())
             and all(old.url_maps.get(key) == new.url_maps.get(key) for key in self.consulted)
         )
-
-
-class Wanted(msgspec.Struct, frozen=True):
-    """All that the resources of one backend are made of."""
-
-    key: ResourceKey
-    backend: Backend
-    groups: tuple[ResourceKey, ...] | None  # None: nobody knows
-    users: frozenset[ObjectRef]
-    balancing: str
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -285,107 +275,27 @@ def _united(
     orphans: Sequence[frozenset[ResourceKey]],
 ) -> Desired:
     (snapshot, hints, now), (namer, config) = world, settings
-    backends, users = _backends(read, namer, config)
-    for key in {key for one in read.values() for key in one.held}:
-        backends.pop(key, None)  # it serves under a policy that somebody requires: nobody takes it
-    probed = probes.probed(backends, snapshot, before.probed)
-    awaiting = podless.awaiting(probed, now)
+    kept = frozenset().union(*orphans)
+    shared = Sharing(read, (snapshot, hints), settings, before.shared, kept).shared()
+    awaiting = podless.awaiting(shared.probed, now)
     findings = [finding for one in read.values() for finding in one.findings]
-    theirs = multicluster.others(snapshot, namer, config)
-    keep = {*theirs.keys, *(key for one in read.values() for key in one.kept)}
-    keep.update(*orphans)
-    everyone = sorted({one.ingress for one in read.values() if _uses_nodes(one)})
-    resources: list[Resource] = []
-    lowered: dict[Wanted, tuple[Resource, ...]] = {}
-    if everyone:
-        nodes, odd = cluster.machines(snapshot)
-        findings.extend(odd)
-        # A refused group is still wanted; until it is there the other zones serve.
-        made = cluster.group_keys(nodes, namer, config)
-        groups = tuple(key for key in made if key not in hints.refused) if nodes else None
-        if groups is None:
-            keep.update(backends)  # what they lead to now: a cluster without nodes is a hole
-        joining, left_out = cluster.members(nodes, hints, config)
-        findings.extend(left_out)
-        if joining is None:
-            findings.extend(_none_ready(owner) for owner in everyone)
-        node_ports = [backend.node_port for backend in backends.values()]
-        resources.extend(
-            cluster.groups(
-                nodes, [*node_ports, *theirs.node_ports], everyone, joining, namer, config
-            )
-        )
-        for key, checked in probed.backends.items():
-            backend = checked.backend
-            if checked.facts.may_surprise and Kind.HEALTH_CHECK not in hints.unlisted:
-                live = hints.checks.get(key.name)
-                findings.extend(surprises(backend, checked.facts, checked.service, live))
-            wanted = Wanted(key, backend, groups, frozenset(users[key]), hints.balancing)
-            lowered[wanted] = before.lowered.get(wanted) or tuple(
-                lower.backend_resources(
-                    key, backend, groups, users[key], balancing=hints.balancing, namer=namer
-                )
-            )
-            resources.extend(lowered[wanted])
-        stay = {key.name for key in keep if key.kind == Kind.BACKEND_SERVICE}
-        checks = [check for name, check in hints.checks.items() if name in stay]
-        ports = firewall.open_ports(backends.values(), checks, config)
-        tags = cluster.node_tags(nodes, hints, config)
-        rule = firewall.rule(ports, tags, everyone, namer, config)
-        unknown = stay and Kind.HEALTH_CHECK in hints.unlisted  # it may be asked on any port
-        if tags and config.firewall == "manage" and not unknown:
-            resources.append(rule)
-        findings.extend(firewall.findings(rule, everyone, hints, config))
+    keep = set(shared.keep)
     firewall_key = firewall.key(namer, config)
-    wanted_by_somebody = bool(read or orphans)
-    made_now = any(one.key == firewall_key for one in resources)
-    if config.firewall != "manage" or (wanted_by_somebody and not made_now):
+    made_now = any(one.key == firewall_key for one in shared.resources)
+    if config.firewall != "manage" or ((read or orphans) and not made_now):
         keep.add(firewall_key)
-    for one in read.values():
-        resources.extend(one.resources)
+    front_ends = (resource for one in read.values() for resource in one.resources)
     return Desired(
-        graph=Graph(resources),
+        graph=Graph((*shared.resources, *front_ends)),
         until=min(
             (*(one.looked_at.until for one in read.values()), *awaiting.values()), default=FOREVER
         ),
         awaiting=frozenset(awaiting),
         read=read,
-        lowered=lowered,
-        probed=probed,
+        shared=shared,
         keep=frozenset(keep),
-        findings=tuple(findings),
+        findings=(*findings, *shared.findings),
         consulted=frozenset(key for one in read.values() for key in one.consulted),
-    )
-
-
-def _backends(
-    read: Mapping[str, Translated], namer: Namer, config: Config
-) -> tuple[dict[ResourceKey, Backend], dict[ResourceKey, set[ObjectRef]]]:
-    """Return each Service port once, as its first user names it, and all its users."""
-    backends: dict[ResourceKey, Backend] = {}
-    users: dict[ResourceKey, set[ObjectRef]] = {}
-    for one in read.values():
-        for backend in one.backends:
-            name = namer.backend(backend.node_port)
-            key = ResourceKey(config.project, Kind.BACKEND_SERVICE, GLOBAL, name)
-            backends.setdefault(key, backend)
-            users.setdefault(key, set()).add(one.ingress)
-    return backends, users
-
-
-def _uses_nodes(one: Translated) -> bool:
-    """Tell whether nodes serve the Ingress; a last good target does not live without them."""
-    return bool(one.backends) or any(key.kind == Kind.BACKEND_SERVICE for key in one.kept)
-
-
-def _none_ready(owner: ObjectRef) -> Finding:
-    return Finding(
-        owner,
-        Reason.NO_NODE_READY,
-        "spec",
-        "no node of the cluster can get traffic; the members of the groups stay as they are",
-        "see kubectl get nodes",
-        Severity.ERROR,
     )
 
 

@@ -53,19 +53,24 @@ def key(namer: Namer, config: Config) -> ResourceKey:
 
 
 def open_ports(
-    backends: Iterable[Backend], kept: Iterable[HttpCheck], config: Config
+    backends: Iterable[Backend],
+    kept: Iterable[HttpCheck],
+    pods: Iterable[int] = (),
+    *,
+    node_ports: Iterable[str],
 ) -> tuple[str, ...]:
     """Return the ports that have to be open: the node ports, and other ones that are probed.
 
     Args:
         backends: what is wanted.
         kept: what is asked of backends that stay as they are, though nobody can say how they should be.
-        config: the node ports.
+        pods: ports of pods that get their traffic straight.
+        node_ports: of the nodes, none where no traffic comes through them.
     """
     asked = [backend.asked.probe.port for backend in backends if backend.asked is not None]
     asked.extend(check.port for check in kept)
-    probed = {str(port) for port in asked if port is not UNSET}
-    return written(spans((*config.node_port_ranges, *probed)))
+    probed = {str(port) for port in (*asked, *pods) if port is not UNSET}
+    return written(spans((*node_ports, *probed)))
 
 
 def rule(
@@ -86,7 +91,7 @@ def rule(
             target_tags=tags,
         ),
         origin={
-            "allowed": "config node_port_ranges, and ports in a BackendConfig's healthCheck",
+            "allowed": "config node_port_ranges, ports of pods, and ports in a BackendConfig's healthCheck",
             "source_ranges": "config health_check_source_ranges",
             "target_tags": "config node_tags" if config.node_tags else "the instances' tags",
         },

@@ -32,6 +32,7 @@ def backend_description(backend: Backend) -> str:
     port = f"&ServiceBackendPort{{Name:{backend.port_name},Number:{backend.port_number},}}"
     features = [
         *(["HTTP2"] if backend.protocol == "HTTP2" else []),
+        *(["NEG"] if backend.endpoints else []),
         *(["SecurityPolicy"] if backend.asked and backend.asked.has_policy_block else []),
     ]  # sorted; left out when empty
     record: dict[str, object] = {
@@ -62,7 +63,8 @@ def backend_resources(
     Args:
         key: of the backend service; the health check is called the same.
         backend: what it serves.
-        groups: the instance groups that get its traffic; None leaves them as they are.
+        groups: the groups that get its traffic, of instances or of endpoints; None leaves them
+            as they are.
         users: the Ingresses that want it.
         balancing: the mode that live backends of these groups have, "" when there are none: all
             backends of a shared group must agree (API: backendServices.backends[].balancingMode).
@@ -71,13 +73,8 @@ def backend_resources(
     users = list(users)
     check = ResourceKey(key.project, Kind.HEALTH_CHECK, GLOBAL, key.name)
     yield _check(check, backend, users)
-    by_rate = balancing != "UTILIZATION"
     entries = tuple(
-        compute.Backend(
-            group=Ref(group),
-            balancing_mode="RATE" if by_rate else "UTILIZATION",
-            **({"max_rate_per_instance": 1.0} if by_rate else {}),
-        )
+        _entry(group, balancing, straight=backend.endpoints is not None)
         for group in sorted(groups or ())
     )
     asked = backend.asked or NOTHING
@@ -85,7 +82,7 @@ def backend_resources(
     service = compute.BackendService(
         description=with_record(backend_description(backend), enforced),
         protocol=backend.protocol,
-        port=backend.node_port,
+        port=backend.node_port or UNSET,
         port_name=namer.named_port(backend.node_port),
         health_checks=(Ref(check),),
         backends=UNSET if groups is None else entries,
@@ -101,6 +98,20 @@ def backend_resources(
         enforced=enforced,
         wanted_by=users,
     )
+
+
+def _entry(group: ResourceKey, balancing: str, *, straight: bool) -> compute.Backend:
+    """Return a group as a backend service takes it."""
+    if straight:
+        return compute.Backend(
+            group=Ref(group),
+            balancing_mode="RATE",
+            max_rate_per_endpoint=1.0,
+            capacity_scaler=1.0,
+        )
+    if balancing == "UTILIZATION":
+        return compute.Backend(group=Ref(group), balancing_mode=balancing)
+    return compute.Backend(group=Ref(group), balancing_mode="RATE", max_rate_per_instance=1.0)
 
 
 def _check(key: ResourceKey, backend: Backend, users: list[ObjectRef]) -> Resource:
@@ -119,7 +130,12 @@ def _check(key: ResourceKey, backend: Backend, users: list[ObjectRef]) -> Resour
     )
     block = CHECK_BLOCKS[str(wished.type)]
     enforced = asked.of_check(codec.wire_name(key.kind, block))
-    probe = compute.HttpCheck(port=backend.node_port, request_path=own.path, host=own.host or UNSET)
+    probe = compute.HttpCheck(
+        port=UNSET if backend.endpoints else backend.node_port,
+        port_specification="USE_SERVING_PORT" if backend.endpoints else UNSET,
+        request_path=own.path,
+        host=own.host or UNSET,
+    )
     return wanted(
         key,
         msgspec.structs.replace(

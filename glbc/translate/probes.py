@@ -105,9 +105,13 @@ def service_of(backend: Backend, snapshot: Snapshot) -> Service:
 
 
 def port_of(backend: Backend, service: Service) -> tuple[int, ServicePort]:
-    """Return the Service's first port with the backend's node port, and its place among them."""
-    ports = enumerate(service.spec.ports or ())
-    return next((at, port) for at, port in ports if port.node_port == backend.node_port)
+    """Return the Service's first port that the backend is of, and its place among them."""
+    ports, straight = enumerate(service.spec.ports or ()), backend.endpoints
+    return next(
+        (at, port)
+        for at, port in ports
+        if (port.port == straight.number if straight else port.node_port == backend.node_port)
+    )
 
 
 def question(backend: Backend, service: Service) -> Question:
@@ -279,11 +283,12 @@ def with_probe(backend: Backend, facts: ProbeFacts) -> Backend:
     timeout = _within(probe.timeout_seconds)
     over = ("path", "host", "check_interval_sec", "timeout_sec", "description")
     rest = tuple(pair for pair in backend.check.origin if pair[0] not in over)
+    spare = 0 if backend.endpoints else SPARE_SEC
     check = msgspec.structs.replace(
         backend.check,
         path=_path(get),
         host=_host(get),
-        check_interval_sec=max(_within(probe.period_seconds + SPARE_SEC), timeout),
+        check_interval_sec=max(_within(probe.period_seconds + spare), timeout),
         timeout_sec=timeout,
         description=DESCRIPTION,
         origin=(*rest, *((field, origin) for field in over)),

@@ -8,12 +8,12 @@ import msgspec
 
 from glbc.config import Config
 from glbc.model.finding import Finding, ObjectRef, Severity
-from glbc.model.keys import GLOBAL, Kind, ResourceKey
+from glbc.model.keys import Kind, ResourceKey
 from glbc.model.loadbalancer import Backend
 from glbc.model.views import Hints, Ingress, IngressBackend, ServicePortRef, Snapshot
 from glbc.naming import Namer
 from glbc.translate import live
-from glbc.translate.backend import World, note, requires_policy, resolve, resolve_service
+from glbc.translate.backend import World, key_of, note, requires_policy, resolve, resolve_service
 from glbc.translate.protocols import with_protocol
 from glbc.translate.reasons import Reason
 from glbc.translate.rules import ANY_HOST, ANY_PATH, Rules, is_closed
@@ -202,8 +202,7 @@ class Targets:
 
     def key_of(self, backend: Backend) -> ResourceKey:
         """Return the key of a backend's service."""
-        name = self._namer.backend(backend.node_port)
-        return ResourceKey(self._config.project, Kind.BACKEND_SERVICE, GLOBAL, name)
+        return key_of(backend, self._namer, self._config)
 
     def _once(self, finding: Finding) -> None:
         if finding not in self.findings:

@@ -108,7 +108,7 @@ def test_a_service_that_loses_its_node_port_is_told_and_goes_on_being_served(one
     one.until(lambda: events(one, f"--field-selector={about}"), "it is told")
     (event,) = events(one, f"--field-selector={about}")
     assert event["reason"] == "NoNodePort"
-    assert "set the Service's type to NodePort" in event["message"]
+    assert "set its type to NodePort" in event["message"]
     assert one.routes("default/loser")["/l"] == "30055"
 
 

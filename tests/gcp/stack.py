@@ -16,6 +16,7 @@ def key(kind, name, scope=GLOBAL):
 
 
 GROUP = key(Kind.INSTANCE_GROUP, "group", ZONE)
+ENDPOINTS = key(Kind.NETWORK_ENDPOINT_GROUP, "endpoints", ZONE)
 CHECK = key(Kind.HEALTH_CHECK, "check")
 BACKEND = key(Kind.BACKEND_SERVICE, "backend")
 MAP = key(Kind.URL_MAP, "map")
@@ -40,6 +41,7 @@ def certificate():
 
 BODIES = {
     GROUP: {"description": "nodes"},
+    ENDPOINTS: {"description": "pods", "networkEndpointType": "GCE_VM_IP_PORT"},
     CHECK: {
         "type": "HTTP",
         "httpHealthCheck": {"port": 30080, "requestPath": "/up", "proxyHeader": "NONE"},

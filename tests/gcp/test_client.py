@@ -32,6 +32,7 @@ from tests.gcp.stack import (
     CERTIFICATE,
     CHECK,
     EDITS,
+    ENDPOINTS,
     GROUP,
     HTTP,
     HTTPS,
@@ -158,10 +159,26 @@ def test_keys_for_signed_urls_come_and_go(cloud):
     assert "signedUrlKeyNames" not in cloud.get(BACKEND).get("cdnPolicy", {})
 
 
+def test_endpoints_come_and_go(cloud):
+    build(cloud, ENDPOINTS)
+    one, two = ({"instance": node.name, "port": 8080} for node in NODES)
+    cloud.call(Call(Verb.ATTACH_ENDPOINTS, ENDPOINTS, {"networkEndpoints": [one, two]}))
+    found = cloud.endpoints(ENDPOINTS)
+    assert {(row["instance"].rpartition("/")[2], row["port"]) for row in found} == {
+        (NODES[0].name, 8080),
+        (NODES[1].name, 8080),
+    }
+    cloud.call(Call(Verb.DETACH_ENDPOINTS, ENDPOINTS, {"networkEndpoints": [one]}))
+    (left,) = cloud.endpoints(ENDPOINTS)
+    assert left["instance"] == NODES[1].link
+
+
 def test_every_cell_of_the_table_was_tried():
     tried = {(target.kind, where(target), verb) for target, verb in EDITS}
     tried |= {(t.kind, where(t), verb) for t in BODIES for verb in (Verb.INSERT, Verb.DELETE)}
     tried |= {(GROUP.kind, where(GROUP), v) for v in (Verb.ADD_INSTANCES, Verb.REMOVE_INSTANCES)}
+    joins = (Verb.ATTACH_ENDPOINTS, Verb.DETACH_ENDPOINTS)
+    tried |= {(ENDPOINTS.kind, where(ENDPOINTS), verb) for verb in joins}
     keys = (Verb.ADD_SIGNED_URL_KEY, Verb.DELETE_SIGNED_URL_KEY)
     tried |= {(BACKEND.kind, where(BACKEND), verb) for verb in keys}
     policies = {(HTTPS, Verb.SET_SSL_POLICY), (BACKEND, Verb.SET_SECURITY_POLICY)}

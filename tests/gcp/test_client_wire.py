@@ -353,7 +353,7 @@ def test_health_is_asked_once_and_each_member_comes_back_with_its_word(connect):
     with answering(*answers) as (url, asked):
         cloud = connect(url)
         assert cloud.health(backend, GROUP) == [
-            Member("i/1", "HEALTHY"),
+            Member("i/1", "HEALTHY", "", 80),
             Member("", "UNHEALTHY"),
             Member("", "Unknown"),
         ]

@@ -65,6 +65,7 @@ def test_each_kind_has_a_thread_of_its_name(reflect):
     reflectors = reflect()
     assert watch_threads() == [
         "watch-backendconfigs",
+        "watch-endpointslices",
         "watch-frontendconfigs",
         "watch-ingressclasses",
         "watch-ingresses",

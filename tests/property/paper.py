@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from glbc.model import compute
 from glbc.model.graph import Graph, Observed, Ownership, Resource
 from glbc.model.keys import Kind, ResourceKey, refs_in
-from glbc.model.kinds import ROWS
+from glbc.model.kinds import ROWS, is_managed
 from glbc.plan import planner
 from glbc.plan.diff import RIDING
 from glbc.plan.planner import Action, Op, Plan, Reason, Refusal
@@ -204,7 +204,7 @@ class Paper:
                 hold("the port is there first", known or spec.port_name in names, group.key)
 
     def _refers_to_what_is_there(self, action: Action) -> None:
-        known = [to for to in refs_in(action.spec) if to.kind in ROWS]
+        known = [to for to in refs_in(action.spec) if is_managed(to)]
         lost = [to for to in known if to not in self.truth]
         hold("references exist", not lost, (action.key, lost))
 
@@ -230,7 +230,7 @@ class Paper:
         return bad
 
     def _is_lost(self, ref: ResourceKey, view: Graph[Observed]) -> bool:
-        return ref.kind in ROWS and ref not in self.wanted and ref not in view
+        return is_managed(ref) and ref not in self.wanted and ref not in view
 
     def _falls(self, want: Resource, bad: set[ResourceKey]) -> bool:
         live = self.truth.get(want.key)

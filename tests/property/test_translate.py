@@ -374,7 +374,9 @@ HINTS = st.builds(
 def _said(desired: Desired) -> Any:
     """Return everything that is said, but who holds the memory."""
     fields = {name: getattr(desired, name) for name in desired.__struct_fields__}
-    return {**fields, "graph": list(desired.graph), "probed": desired.probed.answers.facts}
+    shared = {name: getattr(desired.shared, name) for name in desired.shared.__struct_fields__}
+    facts = {**shared, "probed": desired.shared.probed.answers.facts, "pods": None}
+    return {**fields, "graph": list(desired.graph), "shared": facts}
 
 
 @settings(deadline=None)

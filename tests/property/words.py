@@ -87,6 +87,10 @@ JSON: Final = (
     *('{"ingress":true}', '{"ingress":"true"}', '{"ingress":true,"exposed_ports":{"80":{}}}'),
     *('{"exposed_ports":{"x":1}}', '{"enabled":true}', '{"' + "k" * 5000 + '":"HTTP"}'),
 )  # fmt: skip
+NEGS: Final = (
+    *(*JSON, *(60 * ('{"ingress":true}',)), '{"exposed_ports":{"80":{"name":"mine"}}}'),
+    *('{"exposed_ports":{"80":null}}', '{"exposed_ports":{"80":{"name":"Bad Name"}}}'),
+)  # fmt: skip
 FLAGS: Final = ("true", "false", "False", "0", "maybe", "")
 # On an Ingress: each key with what people write there.
 INGRESS_NOTES: Final[Mapping[str, Sequence[str]]] = {
@@ -111,7 +115,7 @@ SERVICE_NOTES: Final[Mapping[str, Sequence[str]]] = {
     "beta.cloud.google.com/backend-config": JSON,
     "cloud.google.com/app-protocols": JSON,
     "service.alpha.kubernetes.io/app-protocols": JSON,
-    "cloud.google.com/neg": JSON,
+    "cloud.google.com/neg": NEGS,
     "cloud.google.com/neg-status": JSON,
     "networking.gke.io/transparent-health-checker": JSON,
     "networking.gke.io/max-rate-per-endpoint": TEXTS,

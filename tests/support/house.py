@@ -51,6 +51,7 @@ GROUPS = {
     "ingress_classes": "IngressClass",
     "ingress_parameters": "IngressParameters",
     "pods": "Pod",
+    "endpoint_slices": "EndpointSlice",
 }
 HTTP = {
     Verb.INSERT: "POST",
@@ -81,7 +82,7 @@ class InProcessCloud:
         found: list[Mapping[str, Any]] = []
         query: dict[str, str] = {}
         while True:
-            if kind in {"instanceGroups", "instances"}:
+            if kind in {"instanceGroups", "networkEndpointGroups", "instances"}:
                 page = self._ask("GET", f"{base}/aggregated/{kind}", query=query)
                 for scoped in page.get("items", {}).values():
                     found.extend(scoped.get(kind, []))
@@ -99,11 +100,16 @@ class InProcessCloud:
         answer = self._ask("POST", f"/compute/v1/{group.path}/listInstances", {})
         return [item["instance"] for item in answer.get("items", [])]
 
+    def endpoints(self, group: ResourceKey) -> Sequence[Mapping[str, Any]]:
+        answer = self._ask("POST", f"/compute/v1/{group.path}/listNetworkEndpoints", {})
+        return [item["networkEndpoint"] for item in answer.get("items", [])]
+
     def health(self, service: ResourceKey, group: ResourceKey) -> Sequence[Member]:
         body = {"group": group.link}
         answer = self._ask("POST", f"/compute/v1/{service.path}/getHealth", body)
         return [
-            Member(item["instance"], item["healthState"]) for item in answer.get("healthStatus", [])
+            Member(item["instance"], item["healthState"], item["ipAddress"], item["port"])
+            for item in answer.get("healthStatus", [])
         ]
 
     def call(self, call: Call) -> None:
@@ -313,7 +319,13 @@ class House:
     def add_node(self, name: str, zone: str) -> None:
         from fakes.build import node  # noqa: PLC0415
 
-        self.gce.seed_instance(name=name, zone=zone, tags=("node",), ip=f"10.0.0.{len(name)}")
+        self.gce.seed_instance(
+            name=name,
+            zone=zone,
+            tags=("node",),
+            ip=f"10.0.0.{len(name)}",
+            alias_ranges=(f"10.8.{len(self.kube.list('Node'))}.0/24",),  # of its pods
+        )
         self.kube.apply(node(name, zone))
 
     def start(self) -> None:
@@ -401,6 +413,7 @@ class House:
             "backendServices",
             "healthChecks",
             "instanceGroups",
+            "networkEndpointGroups",
             "firewalls",
             "addresses",
             "sslCertificates",

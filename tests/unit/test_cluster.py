@@ -211,7 +211,9 @@ def test_the_firewall_rule_says_what_the_configuration_says() -> None:
     config: Config = config_of(
         node_port_ranges=["30000-30100", "31000"], health_check_source_ranges=["10.0.0.0/8"]
     )
-    made = rule(open_ports((), (), config), ("b", "a"), [USER], NAMER, config)
+    made = rule(
+        open_ports((), (), node_ports=config.node_port_ranges), ("b", "a"), [USER], NAMER, config
+    )
     assert made.spec == compute.Firewall(
         description="GCE L7 firewall rule",
         network=Ref(network_key(config)),

@@ -181,4 +181,49 @@ def test_a_description_that_was_never_set_is_empty() -> None:
 
 
 def test_every_managed_kind_has_a_grammar() -> None:
-    assert set(ROWS) == set(GRAMMAR) == {row[0] for row in KINDS}
+    judged = {row[0] for row in KINDS} | {Kind.NETWORK_ENDPOINT_GROUP}
+    assert set(ROWS) == set(GRAMMAR) == judged
+
+
+def _of_neg(cluster: str) -> str:
+    return f'{{"cluster-uid":"{cluster}","namespace":"shop","service-name":"web","port":"80"}}'
+
+
+@pytest.mark.parametrize("name", [OURS.neg("shop", "web", 80), "my-own-name"])
+@pytest.mark.parametrize(
+    ("description", "expected"),
+    [
+        pytest.param(_of_neg(OURS.kube_system_uid), OWNED, id="our cluster"),
+        pytest.param(_of_neg("another"), FOREIGN, id="another cluster"),
+        pytest.param("", FOREIGN, id="nobody"),
+        pytest.param("mine", FOREIGN, id="a person"),
+    ],
+)
+def test_an_endpoint_group_is_whose_its_description_says(
+    name: str, description: str, expected: Ownership
+) -> None:
+    key = ResourceKey("p", Kind.NETWORK_ENDPOINT_GROUP, zone("z"), name)
+    assert ownership_of(key, Spec(description=description), OURS, ()) == expected
+
+
+@pytest.mark.parametrize(
+    ("service", "expected"),
+    [
+        pytest.param("shop/web", OWNED, id="the Service that the name is of"),
+        pytest.param("shop/other", FOREIGN, id="another Service"),
+    ],
+)
+def test_a_backend_of_endpoints_is_ours_when_name_and_description_agree(
+    service: str, expected: Ownership
+) -> None:
+    key = ResourceKey("p", Kind.BACKEND_SERVICE, GLOBAL, OURS.neg("shop", "web", 8080))
+    description = SERVICE.replace("shop/gone", service)
+    assert ownership_of(key, Spec(description=description), OURS, ()) == expected
+
+
+def test_a_name_whose_port_was_cut_is_known_again() -> None:
+    service = "checkout-service-frontend"
+    name = OURS.neg("production", service, 8080)
+    assert "-808-" in name
+    assert OURS.is_neg_of(name, "production", service)
+    assert not OURS.is_neg_of(name, "production", "checkout-service-frontenD")

@@ -440,21 +440,24 @@ def test_service_ports_that_are_there(target: str, expected: tuple[str, int, int
             build.backend("headless:80"),
             "HeadlessService",
             "service shop/headless is headless, so it has no node port",
-            "make another Service of type NodePort for the same pods",
+            'annotate it with cloud.google.com/neg: {"ingress": true}, or make another Service of '
+            "type NodePort for the same pods",
             id="a headless Service",
         ),
         pytest.param(
             build.backend("inner:80"),
             "NoNodePort",
             "service shop/inner of type ClusterIP has no node port for 80",
-            "set the Service's type to NodePort",
+            'annotate the Service with cloud.google.com/neg: {"ingress": true}, or set its type to '
+            "NodePort",
             id="a ClusterIP Service",
         ),
         pytest.param(
             build.backend("no-allocation:80"),
             "NoNodePort",
             "service shop/no-allocation of type LoadBalancer has no node port for 80",
-            "set the Service's type to NodePort",
+            'annotate the Service with cloud.google.com/neg: {"ingress": true}, or set its type to '
+            "NodePort",
             id="a LoadBalancer without node ports",
         ),
         pytest.param(

@@ -1,0 +1,292 @@
+"""Pods to network endpoint groups: whom the load balancer may send requests to, zone by zone.
+
+Endpoints come from EndpointSlices, ready or not, as in ingress-gce: the load balancer's own health
+check decides who gets requests. A terminating pod leaves at once, unless nobody else is ready yet:
+then it serves on for as long as it can. A Service without a slice says nothing, not "nobody".
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+import msgspec
+from msgspec import UNSET
+
+from glbc.config import Config
+from glbc.model import compute
+from glbc.model.compute import Endpoint
+from glbc.model.finding import Finding, ObjectRef
+from glbc.model.graph import Resource, wanted
+from glbc.model.keys import Kind, Ref, ResourceKey, parse_link, zone
+from glbc.model.loadbalancer import EndpointPort
+from glbc.model.views import EndpointSlice, Hints, Node, SliceEndpoint, Snapshot
+from glbc.naming import Namer
+from glbc.translate.cluster import Machine, machine_of
+from glbc.translate.firewall import network_key
+from glbc.translate.reasons import Reason
+
+TYPE: Final = "GCE_VM_IP_PORT"
+SHOWN: Final = 3  # endpoints that a message names
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """One Service port whose pods stand in groups of their own."""
+
+    service: ObjectRef
+    port: EndpointPort
+    name: str  # of the group in each zone
+    users: tuple[ObjectRef, ...]  # who wants it, sorted: Ingresses, or the Service itself
+
+
+class Places(msgspec.Struct, frozen=True):
+    """Where the nodes are; made once for as long as no node changes."""
+
+    nodes: Mapping[str, Node] = {}
+    machines: Mapping[str, Machine] = {}  # by the name of the node
+    zones: tuple[str, ...] = ()  # with a node that may get traffic, sorted
+
+    @classmethod
+    def of(cls, nodes: Mapping[str, Node], before: "Places") -> "Places":
+        """Return the places of these nodes."""
+        if nodes is before.nodes:
+            return before
+        found = {name: machine for name, node in nodes.items() if (machine := machine_of(node))}
+        zones = sorted({machine.zone for machine in found.values() if machine.candidate})
+        return cls(nodes, found, tuple(zones))
+
+
+class Slices(msgspec.Struct, frozen=True):
+    """The EndpointSlices of each Service; made once for as long as none changes."""
+
+    slices: Mapping[str, EndpointSlice] = {}
+    by_service: Mapping[str, tuple[EndpointSlice, ...]] = {}
+
+    @classmethod
+    def of(cls, slices: Mapping[str, EndpointSlice], before: "Slices") -> "Slices":
+        """Return these slices, sorted by their Service."""
+        if slices is before.slices:
+            return before
+        found: dict[str, list[EndpointSlice]] = {}
+        for one in slices.values():
+            found.setdefault(one.service, []).append(one)
+        return cls(slices, {service: tuple(some) for service, some in found.items()})
+
+
+class Seated(msgspec.Struct, frozen=True, kw_only=True):
+    """What one group comes to, and what that rests on."""
+
+    group: Group
+    slices: tuple[EndpointSlice, ...]
+    places: Places
+    zones: tuple[str, ...]  # with a group, sorted
+    live: Mapping[str, tuple[Endpoint, ...]] | None  # zone → who is in it; None: it did not matter
+    unfit: Mapping[tuple[ResourceKey, Endpoint], str]
+    resources: tuple[Resource, ...]
+    ports: frozenset[int]  # that are probed
+    findings: tuple[Finding, ...]
+
+    def holds(self, other: "Seated") -> bool:
+        """Tell whether it rests on the same as another."""
+        return (
+            self.group == other.group
+            and len(self.slices) == len(other.slices)
+            and all(one is two for one, two in zip(self.slices, other.slices, strict=True))
+            and self.places is other.places
+            and self.zones == other.zones
+            and self.unfit == other.unfit
+            and (self.live is None or self.live == other.live)
+        )
+
+
+class Pods(msgspec.Struct, frozen=True, kw_only=True):
+    """All groups of one translation: taken over by the next."""
+
+    places: Places = Places()
+    slices: Slices = Slices()
+    groups: Mapping[str, Seated] = {}  # by name
+
+    def keys_of(self, name: str) -> tuple[ResourceKey, ...]:
+        """Return the groups of that name, one of each zone."""
+        return tuple(one.key for one in self.groups[name].resources)
+
+    def resources(self) -> Iterator[Resource]:
+        """Yield all groups."""
+        for one in self.groups.values():
+            yield from one.resources
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield who cannot be in a group, and why."""
+        for one in self.groups.values():
+            yield from one.findings
+
+    def ports(self) -> frozenset[int]:
+        """Return the ports of pods that are probed."""
+        return frozenset(port for one in self.groups.values() for port in one.ports)
+
+
+def description(service: ObjectRef, port: int, namer: Namer) -> str:
+    """Return what proves that a group is ours: upstream's record, as Go's json.Marshal writes it."""
+    record = {
+        "cluster-uid": namer.kube_system_uid,
+        "namespace": service.namespace,
+        "service-name": service.name,
+        "port": str(port),
+    }
+    return json.dumps(record, separators=(",", ":"))
+
+
+def seated(
+    groups: Iterable[Group],
+    snapshot: Snapshot,
+    hints: Hints,
+    settings: tuple[Namer, Config],
+    before: Pods,
+) -> Pods:
+    """Return who is in each group; as in `before` where what it rests on is the same."""
+    places = Places.of(snapshot.nodes, before.places)
+    slices = Slices.of(snapshot.endpoint_slices, before.slices)
+    live: dict[str, dict[str, tuple[Endpoint, ...]]] = {}
+    for key, there in hints.endpoint_groups.items():
+        live.setdefault(key.name, {})[key.scope.partition("/")[2]] = there.endpoints
+    found = {}
+    for group in groups:
+        where = f"{group.service.namespace}/{group.service.name}"
+        now = live.get(group.name, {})
+        base = Seated(
+            group=group,
+            slices=slices.by_service.get(where, ()),
+            places=places,
+            zones=tuple(sorted({*places.zones, *now})),
+            live=now,
+            unfit={one: why for one, why in hints.unfit.items() if one[0].name == group.name},
+            resources=(),
+            ports=frozenset(),
+            findings=(),
+        )
+        old = before.groups.get(group.name)
+        found[group.name] = old if old and old.holds(base) else _filled(base, settings)
+    return Pods(places=places, slices=slices, groups=found)
+
+
+def _filled(base: Seated, settings: tuple[Namer, Config]) -> Seated:
+    """Return what a group comes to."""
+    namer, config = settings
+    group, live = base.group, base.live or {}
+    findings: list[Finding] = []
+    members: dict[str, set[Endpoint]] = {}
+    lost: list[str] = []
+    asked_live = False
+    for endpoint, number in _serving(base.slices, group.port):
+        for address in endpoint.addresses[:1]:  # the API: the others mean the same pod
+            machine = base.places.machines.get(endpoint.node_name or "")
+            if machine is not None:
+                one = Endpoint(ip_address=address, port=number, instance=machine.instance)
+                members.setdefault(machine.zone, set()).add(one)
+                continue
+            asked_live = True
+            kept = {
+                (place, there)
+                for place, some in live.items()
+                for there in some
+                if (there.ip_address, there.port) == (address, number)
+            }
+            for place, there in kept:
+                members.setdefault(place, set()).add(there)
+            if not kept:
+                lost.append(f"{address}:{number} on node {endpoint.node_name or '-'}")
+    if lost:
+        findings.append(_lost(group, lost))
+    for (key, unfit), why in sorted(base.unfit.items(), key=lambda row: str(row[0])):
+        members.get(key.scope.partition("/")[2], set()).discard(unfit)
+        findings.append(_unfit(group, unfit, why))
+    zones = sorted({*base.zones, *members})
+    known = bool(base.slices)
+    resources = tuple(
+        wanted(
+            ResourceKey(config.project, Kind.NETWORK_ENDPOINT_GROUP, zone(place), group.name),
+            compute.NetworkEndpointGroup(
+                description=description(group.service, group.port.number, namer),
+                network_endpoint_type=TYPE,
+                network=Ref(network_key(config)),
+                subnetwork=Ref(parse_link(config.subnetwork, config.project))
+                if config.subnetwork
+                else UNSET,
+                network_endpoints=tuple(members.get(place, ())) if known else UNSET,
+            ),
+            origin={"network_endpoints": f"the EndpointSlices of {group.service}"},
+            wanted_by=group.users,
+        )
+        for place in zones
+    )
+    return msgspec.structs.replace(
+        base,
+        live=base.live if asked_live else None,
+        resources=resources,
+        ports=frozenset(_ports(base.slices, group.port)),
+        findings=tuple(findings),
+    )
+
+
+def _serving(
+    slices: Iterable[EndpointSlice], port: EndpointPort
+) -> Iterator[tuple[SliceEndpoint, int]]:
+    """Yield who may get requests, each with the port of the pod."""
+    listed = [
+        (endpoint, number)
+        for one in slices
+        if one.address_type == "IPv4"
+        for number in _numbers(one, port)
+        for endpoint in one.endpoints or ()
+    ]
+    staying = [(endpoint, number) for endpoint, number in listed if not _terminates(endpoint)]
+    yield from staying
+    if not any(_is_ready(endpoint) for endpoint, _ in staying):
+        yield from (
+            (endpoint, number)
+            for endpoint, number in listed
+            if _terminates(endpoint) and endpoint.conditions.serving
+        )
+
+
+def _numbers(one: EndpointSlice, port: EndpointPort) -> Iterator[int]:
+    for row in one.ports or ():
+        if (row.name or "") == port.name and row.port:
+            yield row.port
+
+
+def _ports(slices: Iterable[EndpointSlice], port: EndpointPort) -> Iterator[int]:
+    """Yield the ports of the pods: the Service's own word, and what a name has come to."""
+    if isinstance(port.target, int):
+        yield port.target or port.number
+    else:
+        for one in slices:
+            yield from _numbers(one, port)
+
+
+def _terminates(endpoint: SliceEndpoint) -> bool:
+    return bool(endpoint.conditions.terminating)
+
+
+def _is_ready(endpoint: SliceEndpoint) -> bool:
+    return endpoint.conditions.ready is not False
+
+
+def _lost(group: Group, lost: list[str]) -> Finding:
+    shown = ", ".join(sorted(lost)[:SHOWN]) + (", …" if len(lost) > SHOWN else "")
+    return Finding(
+        group.service,
+        Reason.ENDPOINT_WITHOUT_NODE,
+        f"port {group.port.number}",
+        f"nothing tells the zone of the node of {len(lost)} endpoints, which get no traffic: {shown}",
+        "see kubectl get nodes -o wide: a node needs a provider ID, or a zone label",
+    )
+
+
+def _unfit(group: Group, endpoint: Endpoint, why: str) -> Finding:
+    return Finding(
+        group.service,
+        Reason.ENDPOINT_REFUSED,
+        f"port {group.port.number}",
+        f"the cloud does not take {endpoint.ip_address}:{endpoint.port} of {endpoint.instance}: {why}",
+        "see that pods have addresses of their node's alias range (a VPC-native cluster)",
+    )
