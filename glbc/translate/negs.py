@@ -4,10 +4,13 @@ import msgspec
 
 from glbc.model.loadbalancer import EndpointPort
 from glbc.model.views import Service, ServicePort
+from glbc.naming import is_valid_name
 from glbc.translate import annotations
 from glbc.translate.reasons import BadConfigError, Reason
 
 HINT = 'write {"ingress": true}, or {"exposed_ports": {"80": {}}} for groups that no Ingress needs'
+
+HINT_NAME = "use a letter, then lower-case letters, digits and -, at most 63"
 
 
 class Exposed(msgspec.Struct, frozen=True):
@@ -53,6 +56,11 @@ def asked_of(service: Service) -> Asked:
             shown = ", ".join(map(str, sorted(have))) or "none"
             problem = f"{where}: exposed_ports: {port!r} is no port of the Service, it has {shown}"
             raise BadConfigError(Reason.BAD_NEG_ANNOTATION, problem, HINT)
+        if exposed and exposed.name and not is_valid_name(exposed.name):
+            problem = (
+                f"{where}: exposed_ports: {exposed.name!r} is no name that Compute Engine accepts"
+            )
+            raise BadConfigError(Reason.BAD_NEG_ANNOTATION, problem, HINT_NAME)
         if exposed and exposed.name and asked.ingress:
             problem = f"{where}: port {port} has a name of its own and serves Ingresses, too"
             hint = "take the name out, or make another Service for the named groups"

@@ -106,10 +106,12 @@ class Maker:
         return self.backend_config() | {"metadata": {"namespace": "shop", "name": "cfg"}}
 
     def using(self, one: Manifest) -> Manifest:
-        """Let a usual Service use the usual BackendConfig."""
+        """Let a usual Service use the usual BackendConfig, and endpoint groups at times."""
         if one["kind"] != "Service" or self.often(0.3):
             return one
         notes = {"cloud.google.com/backend-config": '{"default":"cfg"}'}
+        if self.often(0.3):
+            notes["cloud.google.com/neg"] = '{"ingress":true}'
         return one | {"metadata": one["metadata"] | {"annotations": notes}}
 
     # The kinds ------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ JSON: Final = (
     *('{"exposed_ports":{"x":1}}', '{"enabled":true}', '{"' + "k" * 5000 + '":"HTTP"}'),
 )  # fmt: skip
 NEGS: Final = (
-    *(*JSON, *(60 * ('{"ingress":true}',)), '{"exposed_ports":{"80":{"name":"mine"}}}'),
+    *(*JSON, *(20 * ('{"ingress":true}',)), '{"exposed_ports":{"80":{"name":"mine"}}}'),
     *('{"exposed_ports":{"80":null}}', '{"exposed_ports":{"80":{"name":"Bad Name"}}}'),
 )  # fmt: skip
 FLAGS: Final = ("true", "false", "False", "0", "maybe", "")
