@@ -217,7 +217,7 @@ def test_most_objects_of_a_kind_are_let_in_by_the_api_server(kind: str) -> None:
 
 
 def test_clusters_are_rich_enough_to_mean_something() -> None:
-    snapshots = [manifests.read(Maker(seed).cluster())[0] for seed in range(200)]
+    snapshots = [manifests.read(Maker(seed).cluster())[0] for seed in range(300)]
     found = Counter(node.key.kind for one in snapshots for node in answered(one).graph)
     told = {finding.reason for one in snapshots for finding in answered(one).findings}
     rare = {kind: found[kind] for kind in MANAGED if found[kind] < 10}
