@@ -130,7 +130,7 @@ def what_holds(
         own = leaving_keys(ingress, desired, namer, config)
         for blocked in held:
             shared = blocked.key.kind in SHARED_KINDS and not (
-                _is_denied_firewall(blocked) or _held_by_others(blocked.key, actual)
+                _is_denied_firewall(blocked) or held_by_others(blocked.key, actual)
             )
             if shared or blocked.key in own:
                 yield from _blocked_note(blocked, ingress.ref, snapshot)
@@ -202,7 +202,7 @@ def releases(  # noqa: PLR0913  # everything that may still hold an Ingress back
     due: list[Action | Blocked] = [*plan.actions, *plan.blocked]
     just_left = {one.key.name for one in plan.blocked if one.reason is Reason.JUST_LEFT}
     shared_due = any(
-        verdict.key.kind in SHARED_KINDS and not _held_by_others(verdict.key, actual)
+        verdict.key.kind in SHARED_KINDS and not held_by_others(verdict.key, actual)
         for verdict in due
         if verdict.op is Op.DELETE
         and not _is_denied_firewall(verdict)
@@ -386,7 +386,7 @@ def _is_gone(
     return live.ownership in {Ownership.FOREIGN, Ownership.ADOPTABLE}
 
 
-def _held_by_others(key: ResourceKey, actual: Graph[Observed]) -> bool:
+def held_by_others(key: ResourceKey, actual: Graph[Observed]) -> bool:
     """Tell whether somebody else's resource uses `key`, directly or through others."""
     todo: list[ResourceKey] = [key]
     for kind in ROWS[Kind(key.kind)].outlives:

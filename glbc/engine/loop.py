@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from glbc import negstatus
 from glbc.config import Config
 from glbc.engine.absentees import Turn
 from glbc.engine.backoff import Backoff
@@ -38,7 +39,7 @@ from glbc.errors import (
     Stale,
     Transient,
 )
-from glbc.model.calls import EventNote
+from glbc.model.calls import EventNote, RecordCreate
 from glbc.model.compute import Spec
 from glbc.model.graph import Ownership
 from glbc.model.keys import Kind, ResourceKey
@@ -428,8 +429,11 @@ class Loop:
         current.extend(
             what_holds(snapshot, desired, due, actual, namer=self.namer, config=self.config)
         )
+        current.extend(negstatus.writes(snapshot, desired, due, actual))
         sent = self._publisher.tell(current, snapshot)
-        self._publisher.forget({note for note in current if isinstance(note, EventNote)})
+        self._publisher.forget(
+            {one for one in current if isinstance(one, EventNote | RecordCreate)}
+        )
         return self._publisher.tell(leaving, snapshot) or sent
 
 

@@ -8,7 +8,8 @@ import structlog
 from glbc.engine.backoff import Backoff
 from glbc.engine.ports import Clock, Workers
 from glbc.errors import ClusterError, NotLeading
-from glbc.model.calls import EventNote, Write
+from glbc.model.calls import EventNote, GroupWrite, RecordCreate, Write
+from glbc.model.finding import ObjectRef
 from glbc.model.views import Snapshot
 
 log = structlog.get_logger()
@@ -46,6 +47,10 @@ class Publisher:
                 if write in self._told or not (happened or self._lasts(write, now)):
                     continue
                 self._told.add(write)
+            elif isinstance(write, GroupWrite):  # it says itself of which version it is
+                if self._sent.get(slot) == ("", write):
+                    continue
+                self._sent[slot] = ("", write)
             else:
                 ingress = snapshot.ingresses[f"{write.ingress.namespace}/{write.ingress.name}"]
                 version = ingress.metadata.resource_version
@@ -57,11 +62,16 @@ class Publisher:
         return told
 
     def forget(self, current: Collection[Write]) -> None:
-        """Forget the warnings that hold no more: if one comes back, it is told again."""
+        """Forget the warnings that hold no more, and what was made: if it comes back, so does the write."""
         self._told = {
             note
             for note in self._told
             if note in current or (note.type == "Normal" and note.reason not in RECURRING)
+        }
+        self._sent = {
+            slot: row
+            for slot, row in self._sent.items()
+            if not isinstance(row[1], RecordCreate) or row[1] in current
         }
 
     def fold(self) -> None:
@@ -94,11 +104,15 @@ class Publisher:
         return False
 
     def _warn(self, write: Write, error: ClusterError) -> None:
-        object_ = write.object if isinstance(write, EventNote) else write.ingress
+        object_ = _about(write)
         log.warning(
             "publish_failed", write=type(write).__name__, object=str(object_), error=str(error)
         )
 
 
 def _slot(write: Write) -> Hashable:
-    return write if isinstance(write, EventNote) else (type(write), write.ingress)
+    return write if isinstance(write, EventNote) else (type(write), _about(write))
+
+
+def _about(write: Write) -> ObjectRef:
+    return write.object if isinstance(write, EventNote | GroupWrite) else write.ingress

@@ -13,7 +13,8 @@ from typing import Any, Final
 import msgspec
 
 from glbc.kube.client import MERGE_PATCH, Api, ApiError
-from glbc.model.calls import EventNote, IngressPatch, StatusPatch, Write
+from glbc.kube.groups import carry_out
+from glbc.model.calls import EventNote, GroupWrite, IngressPatch, StatusPatch, Write
 from glbc.model.finding import ObjectRef
 
 COMPONENT: Final = "glbc"
@@ -55,6 +56,8 @@ class Writer:
                 self._patch_status(write)
             case EventNote():
                 self._note(write)
+            case _ if isinstance(write, GroupWrite):
+                carry_out(self._api, write, self._now())
 
     def _patch_metadata(self, write: IngressPatch) -> None:
         metadata: dict[str, Any] = {"resourceVersion": write.resource_version}
