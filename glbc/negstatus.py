@@ -13,6 +13,7 @@ from msgspec import UNSET
 
 from glbc.model import svcneg
 from glbc.model.calls import (
+    EventNote,
     RecordCreate,
     RecordDelete,
     RecordPatch,
@@ -20,15 +21,16 @@ from glbc.model.calls import (
     ServicePatch,
     Write,
 )
-from glbc.model.compute import NetworkEndpointGroup
+from glbc.model.compute import NetworkEndpointGroup, Spec
 from glbc.model.finding import ObjectRef
 from glbc.model.graph import Graph, Observed, Ownership
 from glbc.model.keys import Kind, ResourceKey, parse_link
 from glbc.model.record import service_port_in
 from glbc.model.svcneg import GroupCondition, GroupRecord, GroupReference, GroupStatus
 from glbc.model.views import Service, Snapshot
-from glbc.plan.planner import Blocked, Op, Plan
-from glbc.status import TOLD, held_by_others
+from glbc.plan.planner import Action, Blocked, Op, Plan
+from glbc.plan.planner import Reason as Verdict
+from glbc.status import TOLD, blocked_note, event_on, held_by_others
 from glbc.translate import annotations
 from glbc.translate.desired import Desired
 from glbc.translate.pods import TYPE, Group, Pods
@@ -93,6 +95,55 @@ def writes(
             yield from _annotated(service, text, facts)
     if svcneg.KIND in snapshot.complete - snapshot.absent:
         yield from _records(facts)
+    for blocked in used_by_others(plan, actual):
+        yield from blocked_note(blocked, _service_of(actual[blocked.key].spec), snapshot)
+
+
+def used_by_others(plan: Plan, actual: Graph[Observed]) -> Iterator[Blocked]:
+    """Yield the groups that should go and that somebody else's backend service uses."""
+    for one in plan.blocked:
+        in_use = one.op is Op.DELETE and one.reason is Verdict.IN_USE
+        if (
+            in_use
+            and one.key.kind == Kind.NETWORK_ENDPOINT_GROUP
+            and held_by_others(one.key, actual)
+        ):
+            yield one
+
+
+def done_notes(action: Action, snapshot: Snapshot) -> Iterator[EventNote]:
+    """Yield ingress-gce's events for a group that was made, deleted, filled or emptied."""
+    spec = action.spec
+    if not isinstance(spec, NetworkEndpointGroup):
+        return
+    service = _service_of(spec)
+    name, place = action.key.name, _zone(action.key)
+    if action.op is not Op.UPDATE:
+        verb, done = ("Create", "Created") if action.op is Op.CREATE else ("Delete", "Deleted")
+        _, port = service_port_in(spec.description or "")
+        whose = f"{service.namespace}/{service.name}:{port}"
+        message = f'{done} NEG "{name}" for {whose} in "{place}".'
+        yield from event_on(service, "Normal", verb, message, snapshot)
+    for verb, number in _moved(action):
+        message = f'{verb} {number} network endpoint(s) (NEG "{name}" in zone "{place}")'
+        yield from event_on(service, "Normal", verb, message, snapshot)
+
+
+def _moved(action: Action) -> Iterator[tuple[str, int]]:
+    """Yield how many endpoints have come, and how many have gone."""
+    for change in action.changes:
+        if change.field == "network_endpoints":
+            before, after = set(change.before or ()), set(change.after or ())
+            if after - before:
+                yield "Attach", len(after - before)
+            if before - after:
+                yield "Detach", len(before - after)
+
+
+def _service_of(spec: Spec) -> ObjectRef:
+    """Return the Service that a group's description names."""
+    namespace, _, name = service_port_in(spec.description or "")[0].partition("/")
+    return ObjectRef("Service", namespace, name)
 
 
 def _facts(snapshot: Snapshot, desired: Desired, plan: Plan, actual: Graph[Observed]) -> Facts:

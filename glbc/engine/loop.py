@@ -350,7 +350,8 @@ class Loop:
                 self.inventory.fold_done(action, written)
                 if self.turn is not None:
                     seen = self.turn.snapshot
-                    self._publisher.tell(done_notes(action, seen), seen, happened=True)
+                    notes = (*done_notes(action, seen), *negstatus.done_notes(action, seen))
+                    self._publisher.tell(notes, seen, happened=True)
         elif isinstance(outcome.error, NotLeading):
             log.info("action_dropped", **fields, error=str(outcome.error))
         else:

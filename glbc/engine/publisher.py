@@ -14,7 +14,7 @@ from glbc.model.views import Snapshot
 
 log = structlog.get_logger()
 
-RECURRING: Final = frozenset({"BackendHealthy"})  # news as often as it happens
+RECURRING: Final = frozenset({"BackendHealthy", "Attach", "Detach"})  # news as often as it happens
 LASTS_SEC: Final = 1.0  # how long what a warning says must hold before it is told
 
 
