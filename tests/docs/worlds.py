@@ -1,0 +1,135 @@
+"""The worlds that pages live in: real `kubectl` and `glbc`, and the fakes as processes on loopback."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from fakes.build import ingress, ingress_class, service
+from fakes.gce import Request
+from fakes.stack import BIN, PROJECT, Stack
+from tests.e2e.world import IDENTITY, World
+from tests.scenario import test_takeover as before
+
+TO_THE_FAKES = """#!/bin/sh
+# glbc as a page calls it, pointed at the fakes.
+case "$1" in
+run) set -- "$@" --http-address 127.0.0.1:0 ;;
+plan | explain | graph | gc | config) ;;
+*) exec {glbc} "$@" ;;
+esac
+exec {glbc} "$@" --project {project} --endpoint {endpoint} --anonymous
+"""
+SHOP: Final = (
+    service("shop/web", "80->30081"),
+    service("shop/cart", "80->30082"),
+    ingress(
+        "shop/web", {"shop.example": [("/cart", "cart:80")]}, default="web:80", class_name="gce"
+    ),
+)
+
+
+def environment(one: Stack, directory: Path) -> dict[str, str]:
+    """Return the environment of a page's shell."""
+    tools = directory / ".tools"
+    tools.mkdir()
+    glbc = tools / "glbc"
+    glbc.write_text(TO_THE_FAKES.format(glbc=BIN / "glbc", project=PROJECT, endpoint=one.gce))
+    glbc.chmod(0o755)
+    return {**one.environment(), "PATH": f"{tools}:{BIN}:/usr/local/bin:/usr/bin:/bin"}
+
+
+@contextmanager
+def empty(directory: Path) -> Iterator[Stack]:
+    """A cluster with nodes, a class and an identity, and nothing that is served."""
+    with World(directory) as one:
+        yield one
+
+
+@contextmanager
+def shop(directory: Path) -> Iterator[Stack]:
+    """The Ingress shop/web, served by a running glbc."""
+    with World(directory) as one:
+        one.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}, *SHOP)
+        one.start_glbc()
+        one.served("shop/web")
+        yield one
+
+
+@contextmanager
+def ingress_gce(directory: Path) -> Iterator[Stack]:
+    """What ingress-gce leaves behind that has served the Ingress shop/web, and is stopped."""
+    with Stack(directory) as one:
+        one.seed_nodes(
+            (("node-1", "us-central1-a", "127.64.0.1"), ("node-2", "us-central1-b", "127.64.0.2"))
+        )
+        wire = SimpleNamespace(
+            gce=SimpleNamespace(handle=lambda request: _sent(one, request)),
+            clock=SimpleNamespace(advance=lambda _: None),
+        )
+        before.converge(wire, "v1")
+        rule = one.cloud(f"global/forwardingRules/{before.V1['fw']}")
+        _apply(one, *_cluster())
+        shown = {"status": {"loadBalancer": {"ingress": [{"ip": rule["IPAddress"]}]}}}
+        path = "apis/networking.k8s.io/v1/namespaces/shop/ingresses/web/status"
+        one.ask("PATCH", f"{one.kube}/{path}", shown)
+        yield one
+
+
+def _cluster() -> Iterator[dict[str, Any]]:
+    yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+    yield {**IDENTITY, "data": {"uid": before.UID, "provider-uid": before.UID}}
+    yield ingress_class("gce")
+    yield service("kube-system/default-http-backend", "http=80->30000")
+    yield service("shop/front", "80->30301")
+    yield service("shop/api", "8080->30302")
+    yield service("shop/dflt", "http=80->30303")
+    yield {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"namespace": "kube-system", "name": "ingress-gce-lock"},
+        "spec": {"holderIdentity": "", "leaseDurationSeconds": 15},
+    }
+    yield ingress(
+        "shop/web",
+        {
+            "a.example.com": [("/*", "front:80", "ImplementationSpecific"), ("/api", "api:8080")],
+            "b.example.com": [("/x", "front:80", "Exact")],
+        },
+        default="dflt:http",
+        finalizers=[before.FINALIZERS["v1"]],
+        annotations={
+            "ingress.kubernetes.io/url-map": before.V1["um"],
+            "ingress.kubernetes.io/target-proxy": before.V1["tp"],
+            "ingress.kubernetes.io/forwarding-rule": before.V1["fw"],
+        },
+    )
+
+
+def _apply(one: Stack, *objects: Mapping[str, Any]) -> None:
+    path = one.directory / "apply.json"
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+    done = one.run("kubectl", "apply", "-f", str(path))
+    assert done.returncode == 0, done.stderr
+
+
+def _sent(one: Stack, request: Request) -> SimpleNamespace:
+    """Send a call to the fake cloud, and wait for what it began."""
+    query = f"?{urlencode(request.query)}" if request.query else ""
+    body = one.ask(request.method, f"{one.gce}{request.path}{query}", request.body)
+    if body.get("kind") == "compute#operation":
+        where = f"zones/{body['zone'].rpartition('/')[2]}" if "zone" in body else "global"
+        path = f"compute/v1/projects/{PROJECT}/{where}/operations/{body['name']}/wait"
+        done = one.ask("POST", f"{one.gce}/{path}")
+        assert "error" not in done, done
+    return SimpleNamespace(status=200, body=body)
+
+
+WORLDS: Final[dict[str, Callable[[Path], Any]]] = {
+    "empty": empty,
+    "shop": shop,
+    "ingress-gce": ingress_gce,
+}
