@@ -1,14 +1,13 @@
 """Every command of README.md and docs/ that is marked as one that can be run is run, and does what the page says."""
 
-import os
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from fakes.stack import BIN, has
-from tests.docs.worlds import WORLDS, environment
+from fakes.stack import has
+from tests.docs.worlds import WORLDS
 from tests.support import pages
 
 ROOT = Path(__file__).parents[2]
@@ -21,11 +20,6 @@ def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def bare() -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    return {**kept, "PATH": f"{BIN}:/usr/local/bin:/usr/bin:/bin"}
-
-
 @needs_kubectl
 @pytest.mark.parametrize("path", MARKED, ids=name)
 def test_a_page_does_what_it_says(path: Path, tmp_path: Path) -> None:
@@ -33,11 +27,8 @@ def test_a_page_does_what_it_says(path: Path, tmp_path: Path) -> None:
     here = tmp_path / "here"
     here.mkdir()
     shutil.copytree(ROOT / "deploy", here / "deploy")
-    if world := pages.world(text):
-        with WORLDS[world](tmp_path / "world") as one:
-            failures = pages.run(text, here, environment(one, here))
-    else:
-        failures = pages.run(text, here, bare())
+    with WORLDS[pages.world(text)](tmp_path / "world", here) as environment:
+        failures = pages.run(text, here, environment)
     assert [f"{name(path)}:{failure.line}: {failure.what}" for failure in failures] == []
 
 
@@ -63,7 +54,8 @@ def test_a_block_that_is_not_so_is_told_by_its_line(
     block: str, line: int, what: str, tmp_path: Path
 ) -> None:
     text = f"```console {block}```\n"
-    (failure,) = pages.run(text, tmp_path, bare(), seconds=2)
+    with WORLDS[""](tmp_path, tmp_path) as environment:
+        (failure,) = pages.run(text, tmp_path, environment, seconds=2)
     assert failure.line == line
     assert what in failure.what
 
@@ -75,4 +67,5 @@ def test_a_page_goes_on_where_it_was(tmp_path: Path) -> None:
         "  $ echo $?\n  ...\n  3\n  $ exit 9\n  ```\n"
         "<!--\n```console run\n$ pwd | tail -c 5\nsome\n```\n-->\n"
     )
-    assert pages.run(text, tmp_path, bare()) == []
+    with WORLDS[""](tmp_path, tmp_path) as environment:
+        assert pages.run(text, tmp_path, environment) == []

@@ -1,8 +1,13 @@
-"""The worlds that pages live in: real `kubectl` and `glbc`, and the fakes as processes on loopback."""
+"""The worlds that pages live in: real `kubectl` and `glbc`, and the fakes as processes on loopback.
+
+A world is given a directory of its own and the one that the page's shell stands in, and yields the shell's environment.
+"""
 
 import json
+import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
@@ -14,6 +19,10 @@ from fakes.stack import BIN, PROJECT, Stack
 from tests.e2e.world import IDENTITY, World
 from tests.scenario import test_takeover as before
 
+ROOT: Final = Path(__file__).parents[2]
+PATHS: Final = f"{BIN}:/usr/local/bin:/usr/bin:/bin"
+SOURCE: Final = ("glbc", "fakes", "tests", "docs", "deploy")
+Environment = Mapping[str, str]
 TO_THE_FAKES = """#!/bin/sh
 # glbc as a page calls it, pointed at the fakes.
 case "$1" in
@@ -32,35 +41,58 @@ SHOP: Final = (
 )
 
 
-def environment(one: Stack, directory: Path) -> dict[str, str]:
-    """Return the environment of a page's shell."""
-    tools = directory / ".tools"
+def _against(one: Stack, here: Path) -> Environment:
+    """Return the environment in which `glbc` finds the fakes without an option."""
+    tools = here / ".tools"
     tools.mkdir()
     glbc = tools / "glbc"
     glbc.write_text(TO_THE_FAKES.format(glbc=BIN / "glbc", project=PROJECT, endpoint=one.gce))
     glbc.chmod(0o755)
-    return {**one.environment(), "PATH": f"{tools}:{BIN}:/usr/local/bin:/usr/bin:/bin"}
+    return {**one.environment(), "PATH": f"{tools}:{PATHS}"}
 
 
 @contextmanager
-def empty(directory: Path) -> Iterator[Stack]:
+def none(_: Path, __: Path) -> Iterator[Environment]:
+    """No fakes: commands that ask nobody."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    yield {**kept, "PATH": PATHS}
+
+
+@contextmanager
+def source(_: Path, here: Path) -> Iterator[Environment]:
+    """The source tree, copied."""
+    for name in SOURCE:
+        there = here / name
+        shutil.copytree(
+            ROOT / name,
+            there,
+            dirs_exist_ok=True,
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
+    for path in (*ROOT.glob("*.md"), *ROOT.glob("*.lock"), ROOT / "pyproject.toml"):
+        shutil.copy(path, here)
+    yield {**os.environ, "PATH": PATHS, "PYTHONPATH": str(here)}
+
+
+@contextmanager
+def empty(directory: Path, here: Path) -> Iterator[Environment]:
     """A cluster with nodes, a class and an identity, and nothing that is served."""
     with World(directory) as one:
-        yield one
+        yield _against(one, here)
 
 
 @contextmanager
-def shop(directory: Path) -> Iterator[Stack]:
+def shop(directory: Path, here: Path) -> Iterator[Environment]:
     """The Ingress shop/web, served by a running glbc."""
     with World(directory) as one:
         one.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}, *SHOP)
         one.start_glbc()
         one.served("shop/web")
-        yield one
+        yield _against(one, here)
 
 
 @contextmanager
-def ingress_gce(directory: Path) -> Iterator[Stack]:
+def ingress_gce(directory: Path, here: Path) -> Iterator[Environment]:
     """What ingress-gce leaves behind that has served the Ingress shop/web, and is stopped."""
     with Stack(directory) as one:
         one.seed_nodes(
@@ -76,7 +108,7 @@ def ingress_gce(directory: Path) -> Iterator[Stack]:
         shown = {"status": {"loadBalancer": {"ingress": [{"ip": rule["IPAddress"]}]}}}
         path = "apis/networking.k8s.io/v1/namespaces/shop/ingresses/web/status"
         one.ask("PATCH", f"{one.kube}/{path}", shown)
-        yield one
+        yield _against(one, here)
 
 
 def _cluster() -> Iterator[dict[str, Any]]:
@@ -128,7 +160,9 @@ def _sent(one: Stack, request: Request) -> SimpleNamespace:
     return SimpleNamespace(status=200, body=body)
 
 
-WORLDS: Final[dict[str, Callable[[Path], Any]]] = {
+WORLDS: Final[dict[str, Callable[[Path, Path], AbstractContextManager[Environment]]]] = {
+    "": none,
+    "source": source,
     "empty": empty,
     "shop": shop,
     "ingress-gce": ingress_gce,
