@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 
+from glbc.cli import app
 from glbc.config import Config
 from glbc.kube.secrets import AGAIN_SEC
 from glbc.translate import cdn, headers, limits, probes, tls
@@ -16,6 +18,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\((?!https?:)([^)\s#]*)(?:#([^)\s]*))?\)")
 TEST = re.compile(r"`(?:tests/)?([\w/]+\.py)::([\w:]+)`")
 PLACE = re.compile(r"`((?:glbc|fakes|tests|deploy|docs)/[\w./-]*\w/?)`")
+CALL = re.compile(r"\bglbc (run|plan|explain|graph|gc|names|config)\b([^`\n#]*)")
+VERBS = typer.main.get_command(app).commands
 INDEX = ROOT / "docs" / "README.md"
 
 
@@ -60,6 +64,19 @@ def test_a_test_and_a_place_that_a_page_names_are_there(path: Path) -> None:
     ]
     missing += [place for place in PLACE.findall(text) if not (ROOT / place).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_an_option_that_a_page_gives_to_a_verb_is_one_of_that_verb(path: Path) -> None:
+    wrong = []
+    for verb, rest in CALL.findall(text_of(path)):
+        known = {one for param in VERBS[verb].params for one in param.opts} | {"--help"}
+        wrong += [
+            f"glbc {verb} {option}"
+            for option in re.findall(r"(?<!\S)-{1,2}[a-z][\w-]*", rest)
+            if option not in known
+        ]
+    assert wrong == []
 
 
 def test_the_index_has_every_page() -> None:
