@@ -16,7 +16,8 @@ from urllib.parse import urlencode
 from fakes.build import ingress, ingress_class, service
 from fakes.gce import Request
 from fakes.stack import BIN, PROJECT, Stack
-from tests.e2e.world import IDENTITY, World
+from glbc.translate.annotations import CONDITIONS
+from tests.e2e.world import IDENTITY, READS, World
 from tests.scenario import test_takeover as before
 
 ROOT: Final = Path(__file__).parents[2]
@@ -87,13 +88,13 @@ def shop(directory: Path, here: Path) -> Iterator[Environment]:
     with World(directory) as one:
         one.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}, *SHOP)
         one.start_glbc()
-        one.served("shop/web")
+        one.until(lambda: _programmed(one), "all of it is there")
         yield _against(one, here)
 
 
 @contextmanager
 def ingress_gce(directory: Path, here: Path) -> Iterator[Environment]:
-    """What ingress-gce leaves behind that has served the Ingress shop/web, and is stopped."""
+    """What ingress-gce leaves behind that has served the Ingress shop/web; nothing may be written to the cloud."""
     with Stack(directory) as one:
         one.seed_nodes(
             (("node-1", "us-central1-a", "127.64.0.1"), ("node-2", "us-central1-b", "127.64.0.2"))
@@ -108,7 +109,19 @@ def ingress_gce(directory: Path, here: Path) -> Iterator[Environment]:
         shown = {"status": {"loadBalancer": {"ingress": [{"ip": rule["IPAddress"]}]}}}
         path = "apis/networking.k8s.io/v1/namespaces/shop/ingresses/web/status"
         one.ask("PATCH", f"{one.kube}/{path}", shown)
+        since = one.ask("GET", f"{one.gce}/_fake/calls")["seq"]
         yield _against(one, here)
+        calls = one.ask("GET", f"{one.gce}/_fake/calls?since={since}")["items"]
+        sent = [call["method"] for call in calls]
+        assert "compute.urlMaps.list" in sent
+        assert [one for one in sent if one.rpartition(".")[2] not in READS] == []
+
+
+def _programmed(one: World) -> bool:
+    """Tell whether the Ingress says that all of it is there."""
+    noted = (one.ingress("shop/web") or {"metadata": {}})["metadata"].get("annotations", {})
+    told = json.loads(noted.get(CONDITIONS, "[]"))
+    return ("Programmed", "True") in {(row["type"], row["status"]) for row in told}
 
 
 def _cluster() -> Iterator[dict[str, Any]]:
@@ -116,29 +129,13 @@ def _cluster() -> Iterator[dict[str, Any]]:
     yield {**IDENTITY, "data": {"uid": before.UID, "provider-uid": before.UID}}
     yield ingress_class("gce")
     yield service("kube-system/default-http-backend", "http=80->30000")
-    yield service("shop/front", "80->30301")
-    yield service("shop/api", "8080->30302")
-    yield service("shop/dflt", "http=80->30303")
     yield {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
         "metadata": {"namespace": "kube-system", "name": "ingress-gce-lock"},
         "spec": {"holderIdentity": "", "leaseDurationSeconds": 15},
     }
-    yield ingress(
-        "shop/web",
-        {
-            "a.example.com": [("/*", "front:80", "ImplementationSpecific"), ("/api", "api:8080")],
-            "b.example.com": [("/x", "front:80", "Exact")],
-        },
-        default="dflt:http",
-        finalizers=[before.FINALIZERS["v1"]],
-        annotations={
-            "ingress.kubernetes.io/url-map": before.V1["um"],
-            "ingress.kubernetes.io/target-proxy": before.V1["tp"],
-            "ingress.kubernetes.io/forwarding-rule": before.V1["fw"],
-        },
-    )
+    yield from before.objects("v1")
 
 
 def _apply(one: Stack, *objects: Mapping[str, Any]) -> None:
