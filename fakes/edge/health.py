@@ -6,7 +6,7 @@ from fakes.edge.cloud import Json, Source
 from fakes.edge.clusters import Endpoint
 from fakes.edge.envoy import Seen
 
-Row = tuple[str, str, int]  # group, instance, port
+Row = tuple[str, str, str, int]  # group, instance, address, port
 
 
 def states(members: Mapping[str, tuple[Endpoint, ...]], seen: Seen) -> dict[Row, bool]:
@@ -16,7 +16,7 @@ def states(members: Mapping[str, tuple[Endpoint, ...]], seen: Seen) -> dict[Row,
         hosts = seen.get(name, {})
         for e in rows:
             host = hosts.get((e.ip, e.port))
-            row = (e.group, e.instance, e.port)
+            row = (e.group, e.instance, e.ip, e.port)
             found[row] = host is not None and host.healthy and found.get(row, True)
     return found
 
@@ -51,6 +51,6 @@ class Reporter:
 
 
 def _told(row: Row, well: bool) -> Json:
-    group, instance, port = row
+    group, instance, ip, port = row
     state = "HEALTHY" if well else "UNHEALTHY"
-    return {"state": state, "group": group, "instance": instance, "port": port}
+    return {"state": state, "group": group, "instance": instance, "ip": ip, "port": port}

@@ -111,7 +111,7 @@ def _clear_faults(world: "World", _request: Request, _waited: float) -> Json:
 
 
 def _health(world: "World", request: Request, _waited: float) -> Json:
-    """Set `{state, group, instance, port}`, `{warmup}`, or a list of such rows."""
+    """Set `{state, group, instance, ip, port}`, `{warmup}`, or a list of such rows."""
     rows = request.body if isinstance(request.body, list) else [request.body]
     for row in rows:
         if "warmup" in row:
@@ -121,6 +121,7 @@ def _health(world: "World", request: Request, _waited: float) -> Json:
             row["state"],
             group=row.get("group", ""),
             instance=row.get("instance", ""),
+            ip=row.get("ip", ""),
             port=int(row.get("port", 0)),
         )
     return {"default": world.health.default, "rows": len(world.health.rows)}

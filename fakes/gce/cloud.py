@@ -72,20 +72,22 @@ class Health:
 
     default: str = "HEALTHY"
     warmup: float = 0.0  # seconds for which what was just attached is UNHEALTHY
-    rows: dict[tuple[str, str, int], str] = field(default_factory=dict)
+    rows: dict[tuple[str, str, str, int], str] = field(default_factory=dict)
 
-    def set(self, state: str, *, group: str = "", instance: str = "", port: int = 0) -> None:
-        """Report `state` for a group name, an instance name and a port (empty: any)."""
-        if not (group or instance or port):
+    def set(
+        self, state: str, *, group: str = "", instance: str = "", ip: str = "", port: int = 0
+    ) -> None:
+        """Report `state` for a group name, an instance name, an address and a port (empty: any)."""
+        if not (group or instance or ip or port):
             self.default = state
             self.rows.clear()
         else:
-            self.rows[group, instance, port] = state
+            self.rows[group, instance, ip, port] = state
 
-    def of(self, group: str, instance: str, port: int) -> str:
+    def of(self, group: str, instance: str, ip: str, port: int) -> str:
         """Return what to report for one endpoint."""
         if self.rows:
-            for row in itertools.product((group, ""), (instance, ""), (port, 0)):
+            for row in itertools.product((group, ""), (instance, ""), (ip, ""), (port, 0)):
                 if row in self.rows:
                     return self.rows[row]
         return self.default

@@ -57,16 +57,18 @@ def _primary_ip(cloud: Cloud, instance: str) -> str:
 def _probed(cloud: Cloud, group: str, endpoint: Json, state: State, mark: str) -> Json:
     """Return the health of one endpoint; `mark` is how the group notes when it was attached."""
     instance, port = endpoint.get("instance", ""), endpoint.get("port", 0)
-    health = cloud.health.of(group, instance.rpartition("/")[2], port)
+    ip = endpoint.get("ipAddress", "")
+    health = cloud.health.of(group, instance.rpartition("/")[2], ip, port)
     since = state.hidden.get("attached", {}).get(mark)
     if since is not None and cloud.clock.monotonic() - since < cloud.health.warmup:
         health = "UNHEALTHY"
     row: Json = {
         "healthState": health,
-        "ipAddress": endpoint.get("ipAddress", ""),
+        "ipAddress": ip,
         "port": port,
     }
-    return row | ({"instance": instance} if instance else {})
+    told = {name: endpoint[name] for name in ("instance", "annotations") if endpoint.get(name)}
+    return row | told
 
 
 def instances_of_group(cloud: Cloud, call: Call, _lag: float) -> Json:

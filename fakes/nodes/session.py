@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
-from fakes.nodes import deployments, endpoints, replicas, upkeep
+from fakes.nodes import deployments, endpoints, replicas, schedule, upkeep
 from fakes.nodes.api import Api, ApiError
 from fakes.nodes.cluster import Cluster, ClusterChangedError
 from fakes.nodes.kinds import WATCHED, Kind, Obj
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 CONTROLLERS: Final = (
     deployments.reconcile,
     replicas.reconcile,
-    upkeep.schedule,
+    schedule.schedule,
     upkeep.collect,
     endpoints.reconcile,
 )

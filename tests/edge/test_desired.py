@@ -32,7 +32,7 @@ BODIES = {
     },
     f"{ZONE}/networkEndpointGroups/neg": {
         "name": "neg",
-        "endpoints": [{"instance": f"{ZONE}/instances/n", "ipAddress": "127.65.0.9", "port": 80}],
+        "endpoints": [{"instance": f"{ZONE}/instances/n", "ipAddress": "127.80.0.9", "port": 80}],
     },
     "global/healthChecks/hc": CHECK,
     "global/firewalls/f": {"allowed": [{"IPProtocol": "tcp"}]},
@@ -143,7 +143,7 @@ def test_the_probed_port_is_as_the_check_says(block, probed):
         pytest.param({"backends": []}, [], id="no group"),
         pytest.param(
             {"backends": [{"group": f"{ZONE}/networkEndpointGroups/neg"}]},
-            [("127.65.0.9", 80)],
+            [("127.80.0.9", 80)],
             id="network endpoints",
         ),
         pytest.param({"backends": [BACKENDS[0] | {"capacityScaler": 0}]}, [], id="no capacity"),
@@ -211,7 +211,7 @@ def test_an_endpoint_of_two_services_is_well_if_both_say_so():
     address = (row.ip, row.port)
     well, ill = Host(healthy=True, probed=True), Host(healthy=False, probed=True)
     members = {"a": (row,), "b": (row,)}
-    key = ("ig", "n", 30080)
+    key = ("ig", "n", "127.64.0.1", 30080)
     assert states(members, {"a": {address: well}, "b": {address: well}}) == {key: True}
     assert states(members, {"a": {address: ill}, "b": {address: well}}) == {key: False}
     assert states(members, {"a": {address: well}}) == {key: False}
