@@ -48,9 +48,10 @@ class Pods:
         body = {"networkEndpoints": [row]}
         self.site.do("POST", f"{self.group(zone)}/{verb}NetworkEndpoints", body)
 
-    def health(self, zone: str = ZONE) -> dict[str, str]:
+    def health(self, zone: str = ZONE, service: str = "") -> dict[str, str]:
         """Return what getHealth says of each endpoint of a zone, by address."""
-        path = f"{self.site.url}/compute/v1/projects/demo/{SERVICE}{self.name}/getHealth"
+        name = service or self.name
+        path = f"{self.site.url}/compute/v1/projects/demo/{SERVICE}{name}/getHealth"
         answer = self.site.http.post(path, json={"group": self.group(zone)}).json()
         rows = answer.get("healthStatus", ())
         assert {row["port"] for row in rows} <= {self.port}
@@ -123,6 +124,24 @@ def test_a_pod_that_is_unwell_gets_no_requests_and_its_neighbour_does(shared: Si
     assert shown[bad.ip]["backendService"]["backendService"].endswith(SERVICE + pods.name)
     bad.health = 200
     until({good.name, bad.name}, lambda: served(shared, ip))
+
+
+def test_each_service_of_a_group_goes_by_its_own_check(shared: Site):
+    pods = balanced(shared, "checked")
+    pod = pods.start()
+    pods.attach(pod)
+    fixed = {"requestPath": "/healthz", "portSpecification": "USE_FIXED_PORT", "port": 9}
+    shared.put("healthChecks", "checked-2", CHECK | {"httpHealthCheck": fixed})
+    rows = shared.read(SERVICE + pods.name)["backends"]
+    body = {"backends": rows, "healthChecks": ["global/healthChecks/checked-2"]}
+    shared.put("backendServices", "checked-2", body)
+    shared.url_map("checked-2", defaultService=SERVICE + "checked-2")
+    ip = front(shared, pods)
+    other = shared.rule("checked-2")
+    until(pod.name, lambda: shared.who(ip))
+    until("502", lambda: shared.who(other))
+    until({pod.ip: "HEALTHY"}, pods.health)
+    until({pod.ip: "UNHEALTHY"}, lambda: pods.health(service="checked-2"))
 
 
 def test_endpoints_are_probed_at_the_port_that_the_check_says(shared: Site):

@@ -60,6 +60,30 @@ def test_health_is_told_of_each_endpoint(neg: Door):
     }
 
 
+def test_health_is_told_of_each_backend_service(neg: Door):
+    checks = ["global/healthChecks/hc"]
+    neg.insert("global/backendServices", "be2", healthChecks=checks, backends=[BACKEND])
+    neg.fake("POST", "health", {"state": "UNHEALTHY", "service": "be2", "ip": "10.4.0.3"})
+
+    def states(service: str) -> list[str]:
+        told = neg.post(f"global/backendServices/{service}/getHealth", {"group": NEG})
+        return [row["healthState"] for row in told["healthStatus"]]
+
+    assert states("be") == ["HEALTHY", "HEALTHY"]
+    assert states("be2") == ["HEALTHY", "UNHEALTHY"]
+    shown = [
+        {
+            row["backendService"]["backendService"].rpartition("/")[2]: row["healthState"]
+            for row in one["healths"]
+        }
+        for one in listed(neg, healthStatus="SHOW")
+    ]
+    assert shown == [
+        {"be": "HEALTHY", "be2": "HEALTHY"},
+        {"be": "HEALTHY", "be2": "UNHEALTHY"},
+    ]
+
+
 @pytest.mark.parametrize("body", [{}, {"healthStatus": "SKIP"}], ids=["unasked", "skipped"])
 def test_health_is_listed_only_when_asked_for(neg: Door, body):
     assert [row.keys() for row in listed(neg, **body)] == [{"networkEndpoint"}] * 2
