@@ -9,6 +9,7 @@ then the object goes.
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Callable
 from typing import Final
@@ -27,6 +28,7 @@ from fakes.nodes.writes import FINALIZER, Finish, now
 DEFAULT_PORT: Final = 8080  # of a container that declares none
 LINGER_SEC: Final = 0.5  # at least so long, within its grace, a Pod serves after its deletion
 AGAIN_SEC: Final = 0.2  # between tries of a write
+LOOK_SEC: Final = 0.05  # between looks at whether its end has come
 DEFAULT_GRACE: Final = 30
 
 log = logging.getLogger(__name__)
@@ -229,17 +231,12 @@ class Pod:
     async def _end(self) -> None:
         """Serve as long as the grace lasts, then let the object go."""
         begun = time.monotonic()
-        meta, spec = self.obj["metadata"], self.obj["spec"]
-        seconds = meta.get("deletionGracePeriodSeconds") or spec.get(
-            "terminationGracePeriodSeconds", DEFAULT_GRACE
-        )
-        last = begun + seconds * self.scale
-        told = min(last, begun + pre_stop_sec(spec) * self.scale)
-        await self._serve(told, told)
+        told = pre_stop_sec(self.obj["spec"]) * self.scale  # when the containers are, since then
+        await self._serve(begun, told, told)
         for container in self.containers:
             if container.server is not None:
                 container.server.drain()
-        await self._serve(min(last, told + LINGER_SEC), last)
+        await self._serve(begun, told + LINGER_SEC)
         for container in self.containers:
             if container.server is not None:
                 container.server.stop()
@@ -247,17 +244,28 @@ class Pod:
         if not self.dead:  # else whoever lost the machine lets the object go
             await self._leave()
 
-    async def _serve(self, least: float, most: float) -> None:
-        """Serve on till the one time, and as long as somebody is connected till the other one."""
-        while not self.dead and (now := time.monotonic()) < most:
-            if now >= least and not self.connections:
+    def _grace(self) -> float:
+        """Return how many seconds it has from the wish to delete it; that may be shortened."""
+        wanted = self.obj["spec"].get("terminationGracePeriodSeconds", DEFAULT_GRACE)
+        return float(self.obj["metadata"].get("deletionGracePeriodSeconds", wanted)) * self.scale
+
+    async def _serve(self, begun: float, least: float, most: float = math.inf) -> None:
+        """Serve on within the grace.
+
+        Args:
+            begun: when the end began, monotonic.
+            least: seconds since then that it serves at least.
+            most: seconds since then that it serves as long as somebody is connected.
+        """
+        while not self.dead and (passed := time.monotonic() - begun) < min(most, self._grace()):
+            if passed >= least and not self.connections:
                 return
             if self._told:  # else it never ran
                 await self._report()
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
-                left = (most if now >= least else least) - now
-                await asyncio.wait_for(self._changed.wait(), min(left, 0.05))
+                left = least - passed if passed < least else LOOK_SEC
+                await asyncio.wait_for(self._changed.wait(), min(left, LOOK_SEC))
 
     async def _leave(self) -> None:
         """Let the API forget the Pod: no more grace, no more finalizer of ours."""

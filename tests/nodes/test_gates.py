@@ -136,6 +136,8 @@ def test_a_pod_serves_as_before_while_its_hook_sleeps(home: House, hook):
     assert kept == ["keep-alive"] * 3
     home.until(lambda: home.ready() - {name}, "another one has taken its place")
     assert home.endpoints()[name] == {"ready": False, "serving": True, "terminating": True}
+    home.kubectl("delete", "pod", name, "--grace-period=0", "--force", "--timeout=20s")
+    home.until(lambda: not home.who(f"http://{address}:8080"), "it is gone")
 
 
 def test_a_hook_does_not_outlast_the_grace(home: House):
