@@ -21,6 +21,7 @@ from typing import IO, Any, Final, Self
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from fakes.nodes.settings import pod_range
 from fakes.nodes.slices import claimed
 
 PROJECT: Final = "demo"
@@ -183,8 +184,15 @@ class Stack:
 
     def seed_nodes(self, nodes: Sequence[tuple[str, str, str]] = NODES) -> None:
         """Make the machines: an instance in the cloud and a ready Node in the cluster for each."""
+        ranges = {name: pod_range(0, int(address.rpartition(".")[2])) for name, _, address in nodes}
         instances = [
-            {"name": name, "zone": zone, "tags": ["node"], "ip": address}
+            {
+                "name": name,
+                "zone": zone,
+                "tags": ["node"],
+                "ip": address,
+                "alias_ranges": [ranges[name]],
+            }
             for name, zone, address in nodes
         ]
         self.ask("POST", f"{self.gce}/_fake/seed", {"instances": instances})
@@ -194,7 +202,11 @@ class Stack:
                 "apiVersion": "v1",
                 "kind": "Node",
                 "metadata": {"name": name, "labels": labels},
-                "spec": {"providerID": f"gce://{PROJECT}/{zone}/{name}"},
+                "spec": {
+                    "providerID": f"gce://{PROJECT}/{zone}/{name}",
+                    "podCIDR": ranges[name],
+                    "podCIDRs": [ranges[name]],
+                },
             }
             self.ask("POST", f"{self.kube}/api/v1/nodes", node)
             status = {
