@@ -59,6 +59,7 @@ class Stack:
         self._claims = ExitStack()
         self.gce = f"http://127.0.0.1:{_free_port()}"
         self.kube = f"http://127.0.0.1:{_free_port()}"
+        self.nodes = f"http://127.0.0.1:{_free_port()}"  # where the machines are told what to do
         self.page = f"127.0.0.1:{_free_port()}"  # where glbc shows its live picture
         self.kubeconfig = directory / "kubeconfig"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -105,7 +106,8 @@ class Stack:
             return
         fakes = [sys.executable, "-m", "fakes"]
         mine = ["--server", self.kube, "--gce", self.gce, "--slice", str(self.slice)]
-        self.start("nodes", [*fakes, "nodes", *mine, "--time-scale", "0.1"])
+        port = self.nodes.rpartition(":")[2]
+        self.start("nodes", [*fakes, "nodes", *mine, "--port", port, "--time-scale", "0.1"])
         directory = str(self.directory / "edge")
         where = ["--gce", self.gce, "--directory", directory]
         self.start("edge", [*fakes, "edge", *where, "--cold-sec", str(self.cold_sec)])
