@@ -10,8 +10,10 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final
 
+from glbc.engine.exchange import OK, Exchange, Heard, unheard
 from glbc.engine.ports import Fence
 from glbc.engine.term import ALONE
 from glbc.errors import (
@@ -90,6 +92,7 @@ class GoogleCloud:
         retry: the retry policy; tests pass one that does not sleep.
         limiter: how often each class of calls may be sent; None: as often as it comes.
         fence: whether this process may (still) write.
+        heard: told of every request that has ended.
 
     Raises:
         Denied: there are no credentials.
@@ -108,7 +111,9 @@ class GoogleCloud:
         retry: Retry | None = None,
         limiter: Limiter | None = None,
         fence: Fence = ALONE,
+        heard: Heard = unheard,
     ) -> None:
+        self._heard = heard
         self._limiter = limiter or Limiter({})
         self._project = project
         self._projects = projects or {}
@@ -303,17 +308,25 @@ class GoogleCloud:
         library = self._library
         self._limiter.take(calls, patient=patient)
         check()
+        began = time.monotonic()
         try:
             answer = method(
                 request=request, retry=None, timeout=timeout_sec or self._call_timeout_sec
             )
         except library.failures as error:
             meant = self._cloud_error(what, error)
+            self._tell(request, began, meant.status, type(meant).__name__)
             if isinstance(meant, RateLimited):
                 self._limiter.refused(calls)
             raise meant from error
+        self._tell(request, began, HTTPStatus.OK)
         body: Body = library.json_format.MessageToDict(type(answer).pb(answer))
         return body
+
+    def _tell(self, request: Any, began: float, status: int, result: str = OK) -> None:
+        method, seconds = table.method_of(type(request).__name__), time.monotonic() - began
+        told = Exchange(api="compute", method=method, status=status, result=result, seconds=seconds)
+        self._heard(told)
 
     def _message(self, name: str) -> Any:
         """Return a message class of the library."""

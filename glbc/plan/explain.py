@@ -119,6 +119,15 @@ def _rows(
         )
 
 
+def strange_fields(resource: Resource, live: Observed) -> int:
+    """Return how many fields are not as we would set them, and are left to whoever set them."""
+    return sum(
+        row.standing is Standing.SOMEBODYS or (row.standing is Standing.INITIAL and row.differs)
+        for row in _rows(resource, live, ())
+        if row.path not in live.set_by_us
+    )
+
+
 def _leaves(spec: Any, before: str = "") -> Iterator[tuple[str, Any]]:
     """Yield path and value of everything that is set; a secret shows that it is there, no more."""
     for field in msgspec.structs.fields(spec):

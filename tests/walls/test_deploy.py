@@ -11,7 +11,7 @@ import msgspec
 import yaml
 
 from glbc.config import Config, Section, parse
-from glbc.ops import metrics
+from glbc.ops import catalogue
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 CONFIG = DEPLOY / "config.yaml"
@@ -70,7 +70,7 @@ def test_every_setting_is_explained() -> None:
 
 
 def test_an_alert_speaks_of_metrics_and_labels_that_exist() -> None:
-    known = {row.name: set(row.labels) | {"le"} for row in metrics.ROWS}
+    known = {row.name: set(row.labels) | {"le"} for row in catalogue.ROWS}
     rules = yaml.safe_load((DEPLOY / "alerts.yaml").read_text())["groups"][0]["rules"]
     assert len({rule["alert"] for rule in rules}) == len(rules)
     for rule in rules:
