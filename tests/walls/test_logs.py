@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 ROOT = Path(__file__).parents[2]
+LOGGERS = {"log", "self._log", "structlog.get_logger()"}
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 BOUND = {"reflector.py": {"kind"}}  # keys that a module gives its logger once for all
 MARKS = {"exc_info"}  # no key of the line: its traceback is
@@ -29,7 +30,7 @@ def lines() -> Iterator[Line]:
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
                 continue
-            if ast.unparse(node.func.value) not in {"log", "self._log"}:
+            if ast.unparse(node.func.value) not in LOGGERS:
                 continue
             if node.func.attr not in LEVELS:
                 continue
