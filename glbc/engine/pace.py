@@ -94,11 +94,14 @@ class Pace:
         """Remember since when each action waits; one that was refused and is tried again is parked."""
         self._due = {one.key: self._due.get(one.key, now) for one in plan.actions}
         refused = {one.key for one in plan.blocked if one.reason is Reason.REFUSED}
-        again = self._parked.keys() & {one.key for one in _verdicts(plan)}
-        self._parked = {key: self._parked.get(key, now) for key in refused | again}
+        if self._parked:
+            refused |= self._parked.keys() & {one.key for one in _verdicts(plan)}
+        self._parked = {key: self._parked.get(key, now) for key in refused}
 
     def _edit(self, turn: Turn, news: Mapping[str, float], now: float) -> None:
         """Remember which edits are not in the cloud yet, and tell how long it took when they are."""
+        if not news and not self._edited:
+            return
         read = turn.desired.read
         unready = {user for one in _verdicts(turn.plan) for user in one.wanted_by}
         for name, at in list({**news, **self._edited}.items()):

@@ -4,7 +4,7 @@ from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Mapping
 
 from glbc.model.compute import SslCertificate, TargetHttpsProxy
-from glbc.model.graph import Observed, Ownership, Resource
+from glbc.model.graph import Ownership
 from glbc.model.keys import Kind, ResourceKey
 from glbc.picture.shapes import Scene
 from glbc.plan.explain import strange_fields
@@ -52,27 +52,26 @@ def certificates(scene: Scene | None, expiry: Expiry) -> Values:
 
 
 class ForeignFields:
-    """Counts fields that are somebody else's; what has not changed since is not counted again."""
+    """Counts fields that are somebody else's; what is as it was is not counted again."""
 
     def __init__(self) -> None:
-        self._counted: dict[ResourceKey, tuple[Resource, Observed, int]] = {}
+        self._counted: dict[ResourceKey, tuple[object, int]] = {}  # by key: of what, how many
 
     def of(self, scene: Scene | None) -> Values:
         """Return how many there are of each kind."""
-        counted: dict[ResourceKey, tuple[Resource, Observed, int]] = {}
-        desired, actual = (scene.desired.graph, scene.actual) if scene else ((), None)
-        for resource in desired:
-            live = actual.get(resource.key) if actual else None
+        counted: dict[ResourceKey, tuple[object, int]] = {}
+        found: Tally[tuple[str, ...]] = Tally()
+        for resource in scene.desired.graph if scene else ():
+            live = scene.actual.get(resource.key) if scene else None
             if live is None or live.ownership is not Ownership.OWNED:
                 continue
+            basis = (resource.spec, resource.enforced, live.spec, live.set_by_us)
             old = self._counted.get(resource.key)
-            if old is None or old[0] is not resource or old[1] is not live:
-                old = (resource, live, strange_fields(resource, live))
-            counted[resource.key] = old
-        self._counted = counted
-        found: Tally[tuple[str, ...]] = Tally()
-        for resource, _, count in counted.values():
+            same = old is not None and old[0] == basis
+            count = old[1] if old and same else strange_fields(resource, live)
+            counted[resource.key] = (basis, count)
             found[(str(resource.key.kind),)] += count
+        self._counted = counted
         return found
 
 
