@@ -33,11 +33,11 @@ class Bell:
     def wait(self, seconds: float) -> float | None:
         """Return when rung, at the latest after `seconds`; a burst of changes is one ring.
 
-        Returns:
-            When the oldest change came that is let through (seconds, monotonic); None: there is none.
-
         A burst has begun when a change follows another within `debounce_sec`; it is waited out,
         at most for `debounce_max_sec`, and an outcome ends the wait.
+
+        Returns:
+            When the oldest change came that is let through (seconds, monotonic); None: there is none.
         """
         self._any.wait(seconds)
         self._any.clear()

@@ -6,6 +6,7 @@ retry; a repeated mutation is the same request; the connection pool fits the thr
 Bodies are REST JSON on both sides; proto messages do not leave this module.
 """
 
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,6 +40,7 @@ PAGE_SIZE: Final = 500  # the API's maximum
 WAIT_SEC: Final = 150.0  # `operations.wait` answers after some two minutes at the latest
 SPARE_CONNECTIONS: Final = 4  # for lists and commands, beside the workers
 INCOMPLETE: Final = frozenset({"UNREACHABLE", "PARTIAL_SUCCESS"})  # warnings of lists
+CHATTER: Final = "GOOGLE_SDK_PYTHON_LOGGING_SCOPE"  # lets the library log whole requests: keys, too
 LOG_IN: Final = (
     "run `gcloud auth application-default login`, set GOOGLE_APPLICATION_CREDENTIALS, "
     "or give the Pod a Google service account"
@@ -51,6 +53,7 @@ class _Library:
     """The library, imported when the first adapter is made: 1.6 s and 148 MB."""
 
     def __init__(self) -> None:
+        os.environ.pop(CHATTER, None)
         # ruff: noqa: PLC0415  (the point of this class)
         import google.auth
         import requests
