@@ -18,7 +18,7 @@ from typing import Final
 
 import structlog
 
-from glbc.commands import live
+from glbc.commands import certificates, live
 from glbc.commands.connect import Connection
 from glbc.commands.firststart import decided, remember
 from glbc.config import Config, ConfigError
@@ -28,6 +28,8 @@ from glbc.engine.executor import Runner
 from glbc.engine.gate import Gate
 from glbc.engine.journal import Journals
 from glbc.engine.loop import Loop, run
+from glbc.engine.pace import Pace
+from glbc.engine.ports import Clock
 from glbc.engine.workers import ThreadWorkers
 from glbc.errors import GlbcError
 from glbc.kube.identity_watch import IdentityChanged
@@ -35,8 +37,9 @@ from glbc.kube.lease import Candidacy
 from glbc.kube.note import read_note
 from glbc.model.views import VIEWS
 from glbc.ops import logs
+from glbc.ops.counters import Counters
 from glbc.ops.journal import FileJournal
-from glbc.ops.metrics import Metrics
+from glbc.ops.metrics import Metrics, Sources
 
 log = structlog.get_logger()
 
@@ -58,10 +61,10 @@ def main(config: Config) -> int:
     logs.configure(config.log_format)
     for number in SIGNALS:
         signal.signal(number, _leave_the_start)
-    stop, clock = threading.Event(), SystemClock()
+    stop, clock, counters = threading.Event(), SystemClock(), Counters()
     bell = Bell(config, clock)
     write = not config.guards.read_only
-    connection = Connection(config, bell.change, write=write)
+    connection = Connection(config, bell.change, write=write, heard=counters.heard)
     candidacy, fence = connection.candidacy, connection.gate
     workers = ThreadWorkers(
         Runner(connection.cloud, clock, fence),
@@ -76,13 +79,15 @@ def main(config: Config) -> int:
     snapshot, note = connection.cluster.snapshot(), read_note(connection.api)
     config = decided(config, note, snapshot)
     journal = _journal(config)
-    metrics = Metrics(lambda: loop.turn, VIEWS)
-    notes = Journals(metrics, *([journal] if journal else []))
-    loop = Loop(config, connection.namer, connection.cluster, workers, clock, notes, fence=fence)
-    stop_page = live.started(loop.window, connection.namer, config, clock, metrics)
+    notes = Journals(counters, *([journal] if journal else []))
+    pace, namer = Pace(clock, counters.programmed), connection.namer
+    loop = Loop(config, namer, connection.cluster, workers, clock, notes, fence=fence, pace=pace)
+    metrics = Metrics(counters, _sources(loop, clock, connection))
+    answers = live.routes(loop.window, namer, config, clock, metrics)
+    stop_page = live.started(config.http.address, answers)
     if write:
         remember(config, note, connection.api)
-    log.info("running", project=config.project, cluster_uid=connection.namer.cluster_uid)
+    log.info("running", project=config.project, cluster_uid=namer.cluster_uid)
     told: queue.SimpleQueue[Told] = queue.SimpleQueue()  # its put may interrupt itself
 
     def run_loop() -> None:
@@ -115,6 +120,20 @@ def main(config: Config) -> int:
     if not all_ended:  # Python would wait for these threads, perhaps for minutes
         _exit(code)
     return code
+
+
+def _sources(loop: Loop, clock: Clock, connection: Connection) -> Sources:
+    """Return where the numbers come from that are read when somebody asks."""
+    candidacy = connection.candidacy
+    return Sources(
+        window=loop.window,
+        pace=loop.pace,
+        clock=clock,
+        kinds=tuple(VIEWS),
+        leads=lambda: connection.gate.term() != 0,
+        losses=candidacy.losses if candidacy else lambda: 0,
+        expiry=lambda pem: certificates.read(pem).expires,
+    )
 
 
 def _stand(candidacy: Candidacy | None) -> None:

@@ -39,6 +39,7 @@ from glbc.model.graph import Observed
 from glbc.model.health import UNKNOWN, of_members
 from glbc.model.keys import Kind, Ref, ResourceKey
 from glbc.model.kinds import ROWS
+from glbc.model.private import privates_in, veil
 from glbc.plan.diff import Change
 from glbc.plan.planner import Action, Op
 
@@ -186,15 +187,19 @@ class Attempt:
             NotLeading: its term has ended before a write.
         """
         self._term = term
-        match action.op:
-            case Op.CREATE:
-                self._create(action)
-            case Op.UPDATE if live is not None:
-                self._update(action, live)
-            case Op.DELETE:
-                with contextlib.suppress(NotFound):
-                    self._send(Verb.DELETE, action.key, None)
-                self.read(action.key)
+        try:
+            match action.op:
+                case Op.CREATE:
+                    self._create(action)
+                case Op.UPDATE if live is not None:
+                    self._update(action, live)
+                case Op.DELETE:
+                    with contextlib.suppress(NotFound):
+                        self._send(Verb.DELETE, action.key, None)
+                    self.read(action.key)
+        except Exception as failure:
+            veil(failure, privates_in(action.spec))
+            raise
 
     def look_again(self, key: ResourceKey, failure: CloudError) -> None:
         """After a failed write, read what is there now, if the failure leaves that open."""

@@ -20,6 +20,7 @@ from glbc.engine.health import Health
 from glbc.engine.inventory import Inventory
 from glbc.engine.jobs import ActionJob, HealthJob, ListJob, Outcome, ReadJob
 from glbc.engine.journal import Journal, entry_of
+from glbc.engine.pace import Pace
 from glbc.engine.ports import Clock, Cluster, Fence, Workers
 from glbc.engine.publisher import Publisher
 from glbc.engine.reports import Reports
@@ -81,6 +82,7 @@ class Loop:
         journal: Journal | None = None,
         *,
         fence: Fence = ALONE,
+        pace: Pace | None = None,
     ) -> None:
         self.config = config
         self.namer = namer
@@ -91,6 +93,7 @@ class Loop:
         self.inventory = Inventory(projects_of(config), self._ownership_of)
         self.turn: Turn | None = None
         self.window = Window(clock)
+        self.pace = pace or Pace(clock)
         self._learnt: Collection[str] = ()  # the Ingresses whose names are known
         self._known: frozenset[str] = frozenset()
         self._flying: dict[ResourceKey, Action] = {}
@@ -113,13 +116,17 @@ class Loop:
 
     # One turn -----------------------------------------------------------------------------------
 
-    def step(self) -> bool:
+    def step(self, changed_at: float | None = None) -> bool:
         """Take one turn: fold what has come, plan, start what may start, publish.
+
+        Args:
+            changed_at: when the oldest change of the cluster came since the last turn, if any did.
 
         Returns:
             True if this turn started or published something.
         """
         self.window.begins()
+        self.pace.begins(changed_at)
         self._fold()
         if self._term.begins(self._kinds()) and self._listed_at:
             self.resync(self._listed_at)
@@ -142,10 +149,13 @@ class Loop:
         held = self._guards.hold(full, self.turn, snapshot, desired, actual)
         due = guard.listed_first(held, self._term.unlisted)
         self.turn = Turn(snapshot, desired, actual, due)
+        self.pace.look(self.turn, leads=self._term.lasts())
         self._health.look(desired, actual)
         started = self._term.lasts() and self._start(due)
         asked = self._read(snapshot, desired)
         told = self._term.lasts() and self._term.surveyed() and self._publish(self.turn)
+        if started or told:
+            self.pace.tell(due, len(self._flying))
         flying, states = self._flying.values(), self._health.states()
         self.window.show(self.turn, flying, states, self._kinds())
         return listing or started or asked or told
@@ -435,6 +445,7 @@ class Loop:
 
 def run(loop: Loop, bell: Bell, stop: threading.Event) -> None:
     """Take turns until told to stop: at once when woken, else when something is due."""
+    changed_at: float | None = None
     while not stop.is_set():
-        loop.step()
-        bell.wait(loop.wake_in())
+        loop.step(changed_at)
+        changed_at = bell.wait(loop.wake_in())

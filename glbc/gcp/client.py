@@ -6,12 +6,15 @@ retry; a repeated mutation is the same request; the connection pool fits the thr
 Bodies are REST JSON on both sides; proto messages do not leave this module.
 """
 
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final
 
+from glbc.engine.exchange import OK, Exchange, Heard, unheard
 from glbc.engine.ports import Fence
 from glbc.engine.term import ALONE
 from glbc.errors import (
@@ -37,6 +40,7 @@ PAGE_SIZE: Final = 500  # the API's maximum
 WAIT_SEC: Final = 150.0  # `operations.wait` answers after some two minutes at the latest
 SPARE_CONNECTIONS: Final = 4  # for lists and commands, beside the workers
 INCOMPLETE: Final = frozenset({"UNREACHABLE", "PARTIAL_SUCCESS"})  # warnings of lists
+CHATTER: Final = "GOOGLE_SDK_PYTHON_LOGGING_SCOPE"  # lets the library log whole requests: keys, too
 LOG_IN: Final = (
     "run `gcloud auth application-default login`, set GOOGLE_APPLICATION_CREDENTIALS, "
     "or give the Pod a Google service account"
@@ -49,6 +53,7 @@ class _Library:
     """The library, imported when the first adapter is made: 1.6 s and 148 MB."""
 
     def __init__(self) -> None:
+        os.environ.pop(CHATTER, None)
         # ruff: noqa: PLC0415  (the point of this class)
         import google.auth
         import requests
@@ -90,6 +95,7 @@ class GoogleCloud:
         retry: the retry policy; tests pass one that does not sleep.
         limiter: how often each class of calls may be sent; None: as often as it comes.
         fence: whether this process may (still) write.
+        heard: told of every request that has ended.
 
     Raises:
         Denied: there are no credentials.
@@ -108,7 +114,9 @@ class GoogleCloud:
         retry: Retry | None = None,
         limiter: Limiter | None = None,
         fence: Fence = ALONE,
+        heard: Heard = unheard,
     ) -> None:
+        self._heard = heard
         self._limiter = limiter or Limiter({})
         self._project = project
         self._projects = projects or {}
@@ -323,17 +331,25 @@ class GoogleCloud:
         library = self._library
         self._limiter.take(calls, patient=patient)
         check()
+        began = time.monotonic()
         try:
             answer = method(
                 request=request, retry=None, timeout=timeout_sec or self._call_timeout_sec
             )
         except library.failures as error:
             meant = self._cloud_error(what, error)
+            self._tell(request, began, meant.status, type(meant).__name__)
             if isinstance(meant, RateLimited):
                 self._limiter.refused(calls)
             raise meant from error
+        self._tell(request, began, HTTPStatus.OK)
         body: Body = library.json_format.MessageToDict(type(answer).pb(answer))
         return body
+
+    def _tell(self, request: Any, began: float, status: int, result: str = OK) -> None:
+        method, seconds = table.method_of(type(request).__name__), time.monotonic() - began
+        told = Exchange(api="compute", method=method, status=status, result=result, seconds=seconds)
+        self._heard(told)
 
     def _message(self, name: str) -> Any:
         """Return a message class of the library."""

@@ -6,6 +6,7 @@ real library by a test.
 """
 
 from enum import StrEnum
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -185,6 +186,23 @@ OPERATIONS: Final = {
 }
 
 CLIENTS: Final = tuple(sorted({row.client for row in (*ROWS.values(), *OPERATIONS.values())}))
+WORDS: Final = {
+    word: row.clients
+    for row in (*ROWS.values(), *OPERATIONS.values())
+    for word in (row.noun, row.clients)
+}
+
+
+@cache
+def method_of(message: str) -> str:
+    """Return what the API calls the method of a request message: `backendServices.insert`."""
+    text = message.removesuffix("Request")
+    word = max((word for word in WORDS if text.endswith(word)), key=len)
+    return f"{_small(WORDS[word])}.{_small(text.removesuffix(word))}"
+
+
+def _small(word: str) -> str:
+    return word[:1].lower() + word[1:]
 
 
 def where(key: ResourceKey) -> Where:

@@ -6,8 +6,10 @@ Every failure leaves as an ApiError of one line; what the library would print as
 """
 
 import os
+import re
 import socket
 import threading
+import time
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,6 +20,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from glbc.engine.exchange import OK, UNANSWERED, Exchange, Heard, unheard
 from glbc.errors import ClusterError
 
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -31,6 +34,12 @@ _HINTS: Final = {
     401: "check the credentials in the kubeconfig or the service account's token",
     403: "grant it to glbc's service account: deploy/rbac.yaml lists what it needs",
 }
+
+_PATH: Final = re.compile(
+    r"/(?:api|apis/[^/]+)/[^/]+/(?:namespaces/[^/]+/)?"
+    r"(?P<resource>[^/]+)(?P<name>/[^/]+)?(?P<sub>/[^/]+)?"
+)
+_VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 Query = Mapping[str, str]
 
@@ -71,12 +80,13 @@ class _Status(msgspec.Struct):
 class Api:
     """Requests to one API server; any thread may call. `close` ends what is in flight, too."""
 
-    def __init__(self, configuration: Any, *, connections: int) -> None:
+    def __init__(self, configuration: Any, *, connections: int, heard: Heard = unheard) -> None:
         from kubernetes import client  # noqa: PLC0415 - 0.3 s that only users of a cluster pay
 
         # the pool keeps as many connections as there are callers; every watch holds one
         configuration.connection_pool_maxsize = connections
         self._configuration = configuration
+        self._heard = heard
         self._client: Any = client.ApiClient(configuration)
         self._credentials = threading.Lock()  # refreshing may run a program: once, not per thread
         self._live: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -91,7 +101,7 @@ class Api:
 
     def fork(self, connections: int) -> "Api":
         """Return a second Api to the same server, with connections of its own to close."""
-        return Api(self._configuration, connections=connections)
+        return Api(self._configuration, connections=connections, heard=self._heard)
 
     def request(
         self,
@@ -148,6 +158,8 @@ class Api:
         url = self.host + quote(path) + (f"?{urlencode(query)}" if query else "")
         if self._closed:
             raise ApiError(f"{what}: the connection to the API server is closed")
+        began = time.monotonic()
+        asked = method_of(method, path, query or {})
         try:
             headers = {"Accept": JSON, "User-Agent": "glbc", **self._authorization()}
             if body is not None:
@@ -156,7 +168,9 @@ class Api:
                 method, url, headers, body, _request_timeout=(min(_CONNECT_SEC, timeout), timeout)
             ).response
         except _failures() as error:
+            self._tell(asked, began, UNANSWERED)
             raise _transport_error(what, error) from error
+        self._tell(asked, began, answer.status)
         stream = Stream(answer, what)
         if self._closed:  # closed while the answer was on its way: nobody else would end it
             stream.close()
@@ -165,6 +179,13 @@ class Api:
             with stream:
                 raise _refusal(what, answer.status, answer.headers, stream.read())
         return stream
+
+    def _tell(self, method: str, began: float, status: int) -> None:
+        refused = "Refused" if status else "Unreachable"
+        result, seconds = OK if 200 <= status < 300 else refused, time.monotonic() - began
+        self._heard(
+            Exchange(api="kubernetes", method=method, status=status, result=result, seconds=seconds)
+        )
 
     def _authorization(self) -> dict[str, str]:
         """Return the header; the library's hook refreshes the token behind it when it is due."""
@@ -222,12 +243,22 @@ class Stream:
         self._answer.close()
 
 
+def method_of(method: str, path: str, query: Query) -> str:
+    """Return what Kubernetes calls a request: `ingresses.watch`, `leases.update`."""
+    found = _PATH.fullmatch(path)
+    if found is None:
+        return "other"
+    look = "watch" if "watch" in query else "get" if found["name"] else "list"
+    return f"{found['resource']}{found['sub'] or ''}.{_VERBS.get(method, look)}"
+
+
 def connect(
     kubeconfig: str = "",
     context: str = "",
     *,
     connections: int = 8,
     environ: Mapping[str, str] = os.environ,
+    heard: Heard = unheard,
 ) -> Api:
     """Return the API of the cluster that a kubeconfig, or the pod we run in, points to.
 
@@ -236,6 +267,7 @@ def connect(
         context: of the kubeconfig; "" means its current one.
         connections: kept open; as many as threads will call at once.
         environ: where KUBECONFIG and KUBERNETES_SERVICE_HOST are looked up.
+        heard: told of every request that has ended.
 
     Raises:
         ClusterError: there is no usable configuration; says where it was looked for.
@@ -268,7 +300,7 @@ def connect(
             f"{where}: its cluster's server is {configuration.host!r}: make it https://<host>:<port>"
         )
     with _configuring(where, hint):
-        return Api(configuration, connections=connections)
+        return Api(configuration, connections=connections, heard=heard)
 
 
 @contextmanager

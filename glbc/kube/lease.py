@@ -86,6 +86,7 @@ class Elector:
         self._sight = Sight()
         self._held = (float("-inf"), 0)  # until when (seconds, monotonic), in which term
         self._trouble = ""
+        self.losses = 0  # terms that have ended and were not let go
         self._led = 0  # the term at the last tick
         self._told = ""
 
@@ -249,6 +250,7 @@ class Elector:
         term, record = self.term(), self._sight.record
         led, self._led = self._led, term
         if led and led != term:
+            self.losses += 1
             log.warning("lease_lost", lease=self._name, why=self._trouble or self.holder())
         rival = self._rivals.alive(self._clock.monotonic())
         if term:
@@ -298,6 +300,10 @@ class Candidacy:
     def holder(self) -> str:
         """Say in one line who leads, or why that cannot be told."""
         return self._elector.holder()
+
+    def losses(self) -> int:
+        """Return how many terms have ended that were not let go."""
+        return self._elector.losses
 
     def acquire(self, within_sec: float) -> bool:
         """Wait until this process leads, at most `within_sec` seconds; return whether it does."""

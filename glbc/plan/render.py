@@ -16,6 +16,7 @@ from glbc.model.compute import PathRule
 from glbc.model.finding import Finding
 from glbc.model.keys import Kind, Ref, ResourceKey
 from glbc.model.kinds import ROWS
+from glbc.model.private import HIDDEN
 from glbc.plan import output
 from glbc.plan.diff import Change
 from glbc.plan.drawn import object_out
@@ -24,7 +25,6 @@ from glbc.plan.simulate import Rehearsal
 
 SIGN: Final = {Op.CREATE: "+", Op.UPDATE: "~", Op.DELETE: "-"}
 COLOUR: Final = {"+": "32", "~": "33", "-": "31", "!": "35"}  # ANSI: green, yellow, red, magenta
-HIDDEN: Final = "(not shown)"
 NAMED_USERS: Final = 2  # how many Ingresses a line names before it only counts them
 
 Line = tuple[str, str, str]

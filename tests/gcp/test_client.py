@@ -14,6 +14,7 @@ from glbc.errors import (
     ANY,
     MEANING,
     AlreadyExists,
+    CloudError,
     InUse,
     NotFound,
     NotLeading,
@@ -375,3 +376,49 @@ def test_what_was_not_answered_is_not_sent_again_in_no_or_another_term(world, ur
         cloud.call(insert(CHECK))
     assert names(cloud, Kind.HEALTH_CHECK) == []
     assert world.counts()["compute.healthChecks.insert"] == 1
+
+
+def test_every_request_is_told_under_the_name_that_the_cloud_knows_it_by(world, url, connect):
+    heard = []
+    cloud = connect(url, heard=heard.append)
+    for made in BODIES:
+        cloud.call(insert(made))
+    for target, verb in EDITS:
+        if verb not in (Verb.PATCH, Verb.UPDATE):
+            cloud.call(Call(verb, target, EDITS[target, verb][0]))
+    for kind in {row_kind for row_kind, _ in ROWS}:
+        cloud.list(kind)
+    cloud.get(BACKEND)
+    cloud.members(GROUP)
+    cloud.health(BACKEND, GROUP)
+    told = Counter((f"compute.{one.method}", one.status) for one in heard)
+    known = Counter((call.method, call.status) for call in world.calls())
+    assert told == known
+    assert {(one.api, one.result) for one in heard} == {("compute", "ok")}
+
+
+@pytest.mark.parametrize(
+    ("effect", "status", "result"),
+    [
+        pytest.param(Error(403, "rateLimitExceeded", "slow"), 403, "RateLimited", id="too often"),
+        pytest.param(Error(403, "forbidden", "no"), 403, "Denied", id="a permission"),
+        pytest.param(Error(404, "notFound", "no"), 404, "NotFound", id="not there"),
+    ],
+)
+def test_a_refused_request_is_told_with_its_meaning(world, url, connect, effect, status, result):
+    heard = []
+    world.faults.add("compute.urlMaps.list", effect, times=1)
+    with pytest.raises(CloudError):
+        connect(url, heard=heard.append).list(Kind.URL_MAP)
+    assert [(one.method, one.status, one.result) for one in heard] == [
+        ("urlMaps.list", status, result)
+    ]
+
+
+def test_a_request_that_gets_no_answer_is_told_too(connect):
+    heard = []
+    with pytest.raises(Transient):
+        connect("http://127.0.0.1:1", heard=heard.append).list(Kind.URL_MAP)
+    assert {(one.method, one.status, one.result) for one in heard} == {
+        ("urlMaps.list", 0, "Transient")
+    }

@@ -248,6 +248,15 @@ def test_who_leads_is_logged_once_for_each_change(site: Site, logged) -> None:
         "lease_lost",
         "standby",
     ]
+    assert (first.elector.losses, second.elector.losses) == (1, 0)
+
+
+def test_who_lets_go_has_lost_nothing(site: Site) -> None:
+    first = site.process("first")
+    site.run(60)
+    assert first.writes
+    first.elector.release()
+    assert first.elector.losses == 0
 
 
 def test_every_process_has_a_name_of_its_own() -> None:

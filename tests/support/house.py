@@ -23,6 +23,7 @@ from glbc.engine.executor import Runner
 from glbc.engine.jobs import Job, Outcome
 from glbc.engine.journal import Journal
 from glbc.engine.loop import Loop
+from glbc.engine.pace import Pace
 from glbc.engine.ports import Fence
 from glbc.engine.term import ALONE
 from glbc.engine.workers import write_in
@@ -310,6 +311,8 @@ class House:
         self.namer = namer or NAMER
         self.config = msgspec.convert({"project": PROJECT, **settings}, Config)
         self.journal: Journal | None = None
+        self.pace: Pace | None = None
+        self._seen: Any = None  # the version of the cluster at the last turn
         if gce is None:
             default = {"node-1": "us-central1-a", "node-2": "us-central1-b"}
             for name, zone in (default if nodes is None else nodes).items():
@@ -342,6 +345,7 @@ class House:
             self.clock,
             self.journal,
             fence=self.fence,
+            pace=self.pace,
         )
 
     def twin(self) -> "House":
@@ -359,7 +363,7 @@ class House:
         """Take turns until nothing is in flight and nothing becomes due within `patience` s."""
         waited = 0.0
         for _ in range(turns):
-            busy = self.loop.step()
+            busy = self.loop.step(self._changed_at())
             if busy or self.workers.waiting or self.loop.in_flight():
                 continue
             wait = self.loop.wake_in()
@@ -368,6 +372,11 @@ class House:
             waited += wait
             self.clock.advance(wait + 0.001)
         raise AssertionError(f"does not come to rest within {turns} turns: {self.loop.turn}")
+
+    def _changed_at(self) -> float | None:
+        """Return when the cluster has changed, just now, if it has."""
+        before, self._seen = self._seen, self.kube.resource_version
+        return self.clock.monotonic() if before != self._seen else None
 
     def ingress(self, name: str) -> dict[str, Any] | None:
         return self.kube.get("Ingress", name)
