@@ -17,6 +17,7 @@ from glbc.engine.jobs import (
     HealthJob,
     Job,
     ListJob,
+    OperationsJob,
     Outcome,
     Probe,
     ReadJob,
@@ -68,6 +69,8 @@ class Runner:
                     health = tuple(self._health(job))
                 case ListJob():
                     bodies = tuple(self._list(job))
+                case OperationsJob():
+                    bodies = tuple(self._cloud.under_way(job.project))
                 case ReadJob():
                     attempt.read(job.key)
                 case ActionJob():

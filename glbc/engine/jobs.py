@@ -49,7 +49,13 @@ class HealthJob(msgspec.Struct, frozen=True):
     probes: tuple[Probe, ...]
 
 
-Job = ReadJob | ListJob | ActionJob | HealthJob
+class OperationsJob(msgspec.Struct, frozen=True):
+    """List what is under way in a project."""
+
+    project: str
+
+
+Job = ReadJob | ListJob | ActionJob | HealthJob | OperationsJob
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +68,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     read: Body | None = None  # of the key, where it was read
     was_read: bool = False  # was the key read? Then `read` None says that it is not there
     read_began: float = 0.0  # seconds, monotonic
-    bodies: tuple[Body, ...] = ()  # of a ListJob
+    bodies: tuple[Body, ...] = ()  # of a ListJob, or of an OperationsJob
     writes: int = 0  # mutations that were sent
     misfits: tuple[tuple[ResourceKey, CloudError], ...] = ()  # instances that cannot join a group
     health: tuple[tuple[Probe, str], ...] = ()  # of a HealthJob: a word for each that was asked

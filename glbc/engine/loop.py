@@ -17,8 +17,9 @@ from glbc.engine.backoff import Backoff
 from glbc.engine.bell import Bell
 from glbc.engine.guards import Guards
 from glbc.engine.health import Health
+from glbc.engine.inherited import Inherited
 from glbc.engine.inventory import Inventory
-from glbc.engine.jobs import ActionJob, HealthJob, ListJob, Outcome, ReadJob
+from glbc.engine.jobs import ActionJob, HealthJob, ListJob, OperationsJob, Outcome, ReadJob
 from glbc.engine.journal import Journal, entry_of
 from glbc.engine.ports import Clock, Cluster, Fence, Workers
 from glbc.engine.publisher import Publisher
@@ -88,7 +89,8 @@ class Loop:
         self.workers = workers
         self.clock = clock
         self.journal = journal
-        self.inventory = Inventory(projects_of(config), self._ownership_of)
+        projects = projects_of(config)
+        self.inventory = Inventory(projects, self._ownership_of)
         self.turn: Turn | None = None
         self.window = Window(clock)
         self._learnt: Collection[str] = ()  # the Ingresses whose names are known
@@ -107,6 +109,8 @@ class Loop:
         self._seen_complete = False
         self._guards = Guards(config, namer, clock)
         self._term = Term(fence, clock)
+        patience_sec = float(config.cloud.operation_timeout_sec)
+        self._inherited = Inherited(projects.values(), clock, patience_sec)
         self._health = Health(config, clock)
         self._reports = Reports(self._health, clock)
         self._switches = Switches(self._health, clock)
@@ -121,8 +125,10 @@ class Loop:
         """
         self.window.begins()
         self._fold()
-        if self._term.begins(self._kinds()) and self._listed_at:
-            self.resync(self._listed_at)
+        if self._term.begins(self._kinds()):
+            self._inherited.begins()
+            if self._listed_at:
+                self.resync(self._listed_at)
         self._unpark()
         self.inventory.forget_misfits(self.clock.monotonic())
         self.inventory.forget_late(self.clock.monotonic())
@@ -143,7 +149,7 @@ class Loop:
         due = guard.listed_first(held, self._term.unlisted)
         self.turn = Turn(snapshot, desired, actual, due)
         self._health.look(desired, actual)
-        started = self._term.lasts() and self._start(due)
+        started = self._term.lasts() and not self._inherited.awaited() and self._start(due)
         asked = self._read(snapshot, desired)
         told = self._term.lasts() and self._term.surveyed() and self._publish(self.turn)
         flying, states = self._flying.values(), self._health.states()
@@ -153,7 +159,7 @@ class Loop:
     def in_flight(self) -> int:
         """Return the number of cloud jobs that have not come back."""
         busy = len(self._flying) + len(self._reading) + len(self._listing)
-        return busy + self._health.in_flight()
+        return busy + self._health.in_flight() + self._inherited.in_flight()
 
     def wake_in(self) -> float:
         """Return the seconds until something is due by itself."""
@@ -165,7 +171,7 @@ class Loop:
             if kind not in self._listing
         )
         due.extend((*self._guards.due(), *self.inventory.misfits_due(), *self.inventory.late_due()))
-        due.extend(self._health.wake_at())
+        due.extend((*self._health.wake_at(), *self._inherited.due(now)))
         if self._term.number:
             due.extend(self._reports.due())
         if self.turn is not None:
@@ -252,7 +258,7 @@ class Loop:
                 ):
                     keys.add(key)
         started = False
-        for key in sorted(keys - self._reading - self._flying.keys()):
+        for key in sorted(keys - self._reading - self._flying.keys() - self._inherited.held()):
             if self._backoff.allows(key, now):
                 self._reading.add(key)
                 self.workers.start(ReadJob(key))
@@ -278,8 +284,16 @@ class Loop:
         return min(resync, AWAITED_SEC) if awaited else resync
 
     def _list_again(self) -> bool:
-        """Start the lists that are due: at the start, once per resync, and of what is awaited."""
+        """Start the lists that are due: at the start, once per resync, and of what is awaited.
+
+        In a new term first what is under way: only a list that begins after that shows what has ended.
+        """
         now, started = self.clock.monotonic(), False
+        for job in self._inherited.jobs():
+            self.workers.start(job)
+            started = True
+        if self._inherited.awaited():
+            return started
         for kind in self._kinds():
             last = self._listed_at.get(kind, float("-inf"))
             if now - last >= self._lasts(kind) and kind not in self._listing:
@@ -301,6 +315,9 @@ class Loop:
                     self._fold_read(outcome, outcome.job.key)
                 case HealthJob():
                     self._health.fold(outcome, outcome.job)
+                case OperationsJob():
+                    for key in self._inherited.fold(outcome, outcome.job):
+                        self.inventory.doubt(key)
                 case ActionJob():
                     self._flying.pop(outcome.job.action.key, None)
                     self._fold_action(outcome, outcome.job.action)
@@ -331,6 +348,8 @@ class Loop:
         else:
             self._backoff.cleared(key)
             self.inventory.fold_read(key, outcome.read, outcome.read_began)
+            if key in self._inherited.held():  # it was asked for before that was known
+                self.inventory.doubt(key)
             if key in self._suspected:
                 self._suspected.discard(key)
                 until = outcome.ended + self.config.resync_sec

@@ -22,6 +22,10 @@ class Cloud(Protocol):
         """
         ...
 
+    def under_way(self, project: str) -> Sequence[Mapping[str, Any]]:
+        """Return the bodies of the operations of a project that are not done, of every scope."""
+        ...
+
     def get(self, key: ResourceKey) -> Mapping[str, Any]:
         """Return the body of `key`. Raises NotFound when it does not exist."""
         ...

@@ -12,7 +12,7 @@ from typing import TypeVar
 import structlog
 
 from glbc.engine.executor import Runner
-from glbc.engine.jobs import HealthJob, Job, ListJob, Outcome
+from glbc.engine.jobs import HealthJob, Job, ListJob, OperationsJob, Outcome
 from glbc.engine.ports import Clock, Cluster, Fence
 from glbc.engine.term import ALONE
 from glbc.errors import CloudError, ClusterError, NotLeading
@@ -49,8 +49,10 @@ class ThreadWorkers:
         self._written: queue.SimpleQueue[tuple[Write, ClusterError | None]] = queue.SimpleQueue()
 
     def start(self, job: Job) -> None:
-        """Run the job as soon as a thread is free; lists and health never wait behind actions."""
-        pool = self._observe if isinstance(job, ListJob | HealthJob) else self._cloud
+        """Run the job as soon as a thread is free; what is asked never waits behind actions."""
+        pool = (
+            self._observe if isinstance(job, ListJob | HealthJob | OperationsJob) else self._cloud
+        )
         pool.submit(self._run, job)
 
     def publish(self, write: Write) -> None:

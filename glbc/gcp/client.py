@@ -37,6 +37,7 @@ PAGE_SIZE: Final = 500  # the API's maximum
 WAIT_SEC: Final = 150.0  # `operations.wait` answers after some two minutes at the latest
 SPARE_CONNECTIONS: Final = 4  # for lists and commands, beside the workers
 INCOMPLETE: Final = frozenset({"UNREACHABLE", "PARTIAL_SUCCESS"})  # warnings of lists
+UNDONE: Final = "status != DONE"  # as the API's reference writes a filter
 LOG_IN: Final = (
     "run `gcloud auth application-default login`, set GOOGLE_APPLICATION_CREDENTIALS, "
     "or give the Pod a Google service account"
@@ -144,6 +145,27 @@ class GoogleCloud:
         for place, row in table.rows_of(kind).items():
             found.extend(self._listed(kind, place, row))
         return found
+
+    def under_way(self, project: str) -> Sequence[Mapping[str, Any]]:
+        """Return the bodies of a project's operations that are not done: one list of all scopes.
+
+        Raises:
+            CloudError: as `list` does.
+        """
+        what = f"list operations of project {project}"
+        row = table.OPERATIONS[Where.GLOBAL]
+        request = self._message(f"AggregatedList{row.clients}Request")(
+            project=project, max_results=PAGE_SIZE, filter=UNDONE
+        )
+        method = self._clients[row.client].aggregated_list
+        found: list[Body] = []
+        for page in self._pages(what, method, request, patient=False):
+            _refuse_partial(what, page)
+            for scope, part in page.get("items", {}).items():
+                if scope.partition("/")[0] in table.WRITTEN:
+                    _refuse_partial(f"{what}: {scope}", part)
+                    found.extend(part.get("operations", ()))
+        return [body for body in found if not _is_done(body)]
 
     def get(self, key: ResourceKey) -> Mapping[str, Any]:
         """Return the body of `key`. Raises NotFound when it does not exist."""

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fakes.gce import World, running
+from fakes.gce import Request, World, running
 from fakes.gce.faults import Error, FailedOperation, LoseAnswer
 from glbc.errors import (
     ANY,
@@ -25,7 +25,7 @@ from glbc.errors import (
 from glbc.gcp.table import ROWS, where
 from glbc.model.calls import Call, Verb
 from glbc.model.codec import key_of
-from glbc.model.keys import Kind
+from glbc.model.keys import Kind, parse_link
 from tests.gcp.stack import (
     BACKEND,
     BODIES,
@@ -262,6 +262,21 @@ def test_refusals_that_come_by_operation_are_told_apart_too(world, cloud):
     world.late_failures = ("*",)
     with pytest.raises(InUse):
         cloud.call(Call(Verb.DELETE, CHECK))
+
+
+def test_what_is_under_way_is_told_of_every_scope_and_what_is_done_is_not(world, cloud):
+    build(cloud, HTTP)
+    world.latency.default = 60.0
+    root = f"/compute/v1/projects/{PROJECT}"
+    for path, body in (
+        ("global/healthChecks", {"name": "late", **BODIES[CHECK]}),
+        (f"{ZONE}/instanceGroups", {"name": "late"}),
+    ):
+        assert world.handle(Request("POST", f"{root}/{path}", {}, body)).status == 200
+    links = [parse_link(body["targetLink"], "") for body in cloud.under_way(PROJECT)]
+    expected = [key(Kind.HEALTH_CHECK, "late"), key(Kind.INSTANCE_GROUP, "late", ZONE)]
+    assert sorted(links) == expected
+    assert world.counts()["compute.globalOperations.aggregatedList"] == 1
 
 
 @pytest.mark.parametrize("acted", [True, False])

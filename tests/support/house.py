@@ -92,6 +92,18 @@ class InProcessCloud:
                 return found
             query = {"pageToken": page["nextPageToken"]}
 
+    def under_way(self, project: str) -> Sequence[Mapping[str, Any]]:
+        path = f"/compute/v1/projects/{project}/aggregated/operations"
+        found: list[Mapping[str, Any]] = []
+        query = {"filter": "status != DONE"}
+        while True:
+            page = self._ask("GET", path, query=query)
+            for scoped in page["items"].values():
+                found.extend(scoped.get("operations", []))
+            if "nextPageToken" not in page:
+                return found
+            query = query | {"pageToken": page["nextPageToken"]}
+
     def get(self, key: ResourceKey) -> Mapping[str, Any]:
         return self._ask("GET", f"/compute/v1/{key.path}")
 
