@@ -21,6 +21,7 @@ from glbc.engine.inherited import Inherited
 from glbc.engine.inventory import Inventory
 from glbc.engine.jobs import ActionJob, HealthJob, ListJob, OperationsJob, Outcome, ReadJob
 from glbc.engine.journal import Journal, entry_of
+from glbc.engine.parked import Room, refusal_of, wait_sec
 from glbc.engine.ports import Clock, Cluster, Fence, Workers
 from glbc.engine.publisher import Publisher
 from glbc.engine.reports import Reports
@@ -30,12 +31,9 @@ from glbc.engine.window import Window
 from glbc.errors import (
     AlreadyExists,
     CloudError,
-    Denied,
     InUse,
     NotFound,
     NotLeading,
-    QuotaExceeded,
-    Rejected,
     Stale,
     Transient,
 )
@@ -62,11 +60,6 @@ DOUBLY_BALANCED: Final = frozenset(
 MOST_CURIOUS: Final = 20  # reads for one node that is in a group of somebody else
 LATE_SEC: Final = 120.0  # how long what was sent and not answered may take to appear
 AWAITED_SEC: Final = 30.0  # how often what is named and not there is looked for
-HINT = {
-    Denied: "give the controller's service account the permission",
-    QuotaExceeded: "raise the quota, or delete what is not needed",
-    Rejected: "change what asks for it",
-}
 
 
 class Loop:
@@ -102,6 +95,7 @@ class Loop:
         self._parked: dict[ResourceKey, Refusal] = {}
         self._taken: frozenset[ResourceKey] = frozenset()  # ours to want, somebody else's to have
         self._backoff = Backoff()
+        self._room = Room()
         self._publisher = Publisher(workers, clock)
         self._translated: tuple[Snapshot, Hints, Desired] | None = None
         self._curious: set[ResourceKey] = set()  # groups whose members are worth a read
@@ -226,8 +220,11 @@ class Loop:
         return ownership_of(key, spec, self.namer, self._known)
 
     def _unpark(self) -> None:
-        """Let what was refused be tried again when its time has come."""
+        """Let what was refused be tried again when its time has come, or there is room for it."""
         now = self.clock.monotonic()
+        over = {key for key, refusal in self._parked.items() if refusal.over_quota}
+        for key in self._room.made(self.inventory.graph(), over):
+            self._backoff.cleared(key)
         for key in [key for key in self._parked if self._backoff.allows(key, now)]:
             del self._parked[key]
 
@@ -236,7 +233,8 @@ class Loop:
     def _start(self, due: Plan) -> bool:
         now, started = self.clock.monotonic(), False
         for action in frontier(due, self._flying.values()):
-            if not self._backoff.allows(action.key, now):
+            another = action.key in self._parked  # … than was refused: else it would be held back
+            if not (another or self._backoff.allows(action.key, now)):
                 continue
             self._flying[action.key] = action
             self.inventory.expect(action.key)
@@ -398,11 +396,10 @@ class Loop:
     def _fold_refusal(self, outcome: Outcome, action: Action, error: CloudError) -> None:
         """Decide what a failed action means: by the class of its error, never by its text."""
         wait = None
-        if isinstance(error, (Rejected, Denied, QuotaExceeded)):
-            hint = next(text for cls, text in HINT.items() if isinstance(error, cls))
-            denied = isinstance(error, Denied)
-            self._parked[action.key] = Refusal(action, str(error), hint, denied)
-            wait = float(self.config.parked_retry_sec)
+        if refusal := refusal_of(action, error):
+            self._parked[action.key] = refusal
+            times, first = self._backoff.times(action.key), float(self.config.parked_retry_sec)
+            wait = wait_sec(refusal, times, first, float(self.config.resync_sec))
         elif isinstance(error, InUse):
             self.resync()  # somebody refers to it whom we have not seen
         if error.reason in DOUBLY_BALANCED:

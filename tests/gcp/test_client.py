@@ -264,6 +264,14 @@ def test_refusals_that_come_by_operation_are_told_apart_too(world, cloud):
         cloud.call(Call(Verb.DELETE, CHECK))
 
 
+def test_a_quota_that_an_operation_meets_is_named(world, cloud):
+    world.quotas["addresses"] = 0
+    world.late_failures = ("*",)
+    with pytest.raises(QuotaExceeded) as raised:
+        cloud.call(Call(Verb.INSERT, key(Kind.ADDRESS, "a"), {"name": "a"}))
+    assert raised.value.quota == "compute.googleapis.com/static_addresses"
+
+
 def test_what_is_under_way_is_told_of_every_scope_and_what_is_done_is_not(world, cloud):
     build(cloud, HTTP)
     world.latency.default = 60.0

@@ -26,7 +26,8 @@ from glbc.engine.loop import Loop
 from glbc.engine.ports import Fence
 from glbc.engine.term import ALONE
 from glbc.engine.workers import write_in
-from glbc.errors import CloudError, ClusterError, Transient, meaning
+from glbc.errors import ClusterError, Transient
+from glbc.gcp.refusals import failed, refused
 from glbc.kube.client import ApiError
 from glbc.kube.writer import Writer
 from glbc.model.calls import Call, Verb, Write
@@ -142,11 +143,9 @@ class InProcessCloud:
             wait = f"/compute/v1/projects/{key.project}/{scope}/operations/{name}/wait"
             operation = self._ask("POST", wait)
         self.after(call)
-        if "error" in operation:
-            first = operation["error"]["errors"][0]
-            status = operation.get("httpErrorStatusCode", 0)
-            cls = meaning(status, first["code"])
-            raise cls(f"{verb} {key}: {first['message']}", reason=first["code"], status=status)
+        error = failed(f"{verb} {key}", operation)
+        if error is not None:
+            raise error
 
     def _ask(
         self, method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None
@@ -157,9 +156,8 @@ class InProcessCloud:
             raise Transient(f"{method} {path}: {lost}") from lost
         if answer.status >= 400:
             error = answer.body["error"]
-            reason = error["errors"][0]["reason"]
-            cls: type[CloudError] = meaning(answer.status, reason)
-            raise cls(f"{method} {path}: {error['message']}", reason=reason, status=answer.status)
+            told = (error["errors"], error.get("details", ()), error["message"])
+            raise refused(f"{method} {path}", answer.status, *told)
         return answer.body
 
 
