@@ -20,6 +20,7 @@ from glbc.engine.jobs import (
     OperationsJob,
     Outcome,
     Probe,
+    QuotaJob,
     ReadJob,
 )
 from glbc.engine.ports import Clock, Cloud, Fence
@@ -39,6 +40,7 @@ from glbc.model.graph import Observed
 from glbc.model.health import UNKNOWN, of_members
 from glbc.model.keys import Kind, Ref, ResourceKey
 from glbc.model.kinds import ROWS
+from glbc.model.quota import Quota
 from glbc.plan.diff import Change
 from glbc.plan.planner import Action, Op
 
@@ -63,6 +65,7 @@ class Runner:
         error: CloudError | None = None
         bodies: tuple[Body, ...] = ()
         health: tuple[tuple[Probe, str], ...] = ()
+        quotas: tuple[Quota, ...] = ()
         try:
             match job:
                 case HealthJob():
@@ -71,6 +74,8 @@ class Runner:
                     bodies = tuple(self._list(job))
                 case OperationsJob():
                     bodies = tuple(self._cloud.under_way(job.project))
+                case QuotaJob():
+                    quotas = tuple(self._cloud.quotas(job.project))
                 case ReadJob():
                     attempt.read(job.key)
                 case ActionJob():
@@ -91,6 +96,7 @@ class Runner:
             writes=attempt.writes,
             misfits=tuple(sorted(attempt.misfits.items(), key=lambda row: row[0])),
             health=health,
+            quotas=quotas,
         )
 
     def _health(self, job: HealthJob) -> Iterator[tuple[Probe, str]]:

@@ -8,6 +8,7 @@ import msgspec
 from glbc.errors import CloudError
 from glbc.model.graph import Observed
 from glbc.model.keys import ResourceKey
+from glbc.model.quota import Quota
 from glbc.plan.planner import Action
 
 Body = Mapping[str, Any]
@@ -55,7 +56,13 @@ class OperationsJob(msgspec.Struct, frozen=True):
     project: str
 
 
-Job = ReadJob | ListJob | ActionJob | HealthJob | OperationsJob
+class QuotaJob(msgspec.Struct, frozen=True):
+    """Read the quotas of a project."""
+
+    project: str
+
+
+Job = ReadJob | ListJob | ActionJob | HealthJob | OperationsJob | QuotaJob
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,3 +79,4 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     writes: int = 0  # mutations that were sent
     misfits: tuple[tuple[ResourceKey, CloudError], ...] = ()  # instances that cannot join a group
     health: tuple[tuple[Probe, str], ...] = ()  # of a HealthJob: a word for each that was asked
+    quotas: tuple[Quota, ...] = ()  # of a QuotaJob

@@ -15,11 +15,20 @@ from glbc.config import Config
 from glbc.engine.absentees import Turn
 from glbc.engine.backoff import Backoff
 from glbc.engine.bell import Bell
+from glbc.engine.budgets import Budgets
 from glbc.engine.guards import Guards
 from glbc.engine.health import Health
 from glbc.engine.inherited import Inherited
 from glbc.engine.inventory import Inventory
-from glbc.engine.jobs import ActionJob, HealthJob, ListJob, OperationsJob, Outcome, ReadJob
+from glbc.engine.jobs import (
+    ActionJob,
+    HealthJob,
+    ListJob,
+    OperationsJob,
+    Outcome,
+    QuotaJob,
+    ReadJob,
+)
 from glbc.engine.journal import Journal, entry_of
 from glbc.engine.parked import Room, refusal_of, wait_sec
 from glbc.engine.ports import Clock, Cluster, Fence, Workers
@@ -96,6 +105,7 @@ class Loop:
         self._taken: frozenset[ResourceKey] = frozenset()  # ours to want, somebody else's to have
         self._backoff = Backoff()
         self._room = Room()
+        self._budgets = Budgets(clock, float(config.resync_sec))
         self._publisher = Publisher(workers, clock)
         self._translated: tuple[Snapshot, Hints, Desired] | None = None
         self._curious: set[ResourceKey] = set()  # groups whose members are worth a read
@@ -153,7 +163,8 @@ class Loop:
     def in_flight(self) -> int:
         """Return the number of cloud jobs that have not come back."""
         busy = len(self._flying) + len(self._reading) + len(self._listing)
-        return busy + self._health.in_flight() + self._inherited.in_flight()
+        asked = self._inherited.in_flight() + self._budgets.in_flight()
+        return busy + asked + self._health.in_flight()
 
     def wake_in(self) -> float:
         """Return the seconds until something is due by itself."""
@@ -232,8 +243,12 @@ class Loop:
 
     def _start(self, due: Plan) -> bool:
         now, started = self.clock.monotonic(), False
+        for job in self._budgets.jobs(due):
+            self.workers.start(job)
+            started = True
         for action in frontier(due, self._flying.values()):
-            another = action.key in self._parked  # … than was refused: else it would be held back
+            refusal = self._parked.get(action.key)  # of something else: this is not held back
+            another = refusal is not None and refusal.over_quota
             if not (another or self._backoff.allows(action.key, now)):
                 continue
             self._flying[action.key] = action
@@ -313,6 +328,9 @@ class Loop:
                     self._fold_read(outcome, outcome.job.key)
                 case HealthJob():
                     self._health.fold(outcome, outcome.job)
+                case QuotaJob():
+                    due = self.turn.plan if self.turn else Plan()
+                    self._budgets.fold(outcome, outcome.job, due)
                 case OperationsJob():
                     for key in self._inherited.fold(outcome, outcome.job):
                         self.inventory.doubt(key)

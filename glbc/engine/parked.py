@@ -1,8 +1,8 @@
 """What the cloud refuses for good, and when it is tried again all the same.
 
-It is tried when it asks for something else, and else after a while: nobody tells when a permission is given or a quota
-raised. A quota counts what there is, so what one refuses is tried at once when something of its kind has gone (our own
-deletions are seen at once, others' in the next list), and otherwise more and more rarely.
+It is tried after a while: nobody tells when a permission is given or a quota raised. A quota counts what there is, so what
+one refuses is tried at once when something of its kind has gone (our own deletions are seen at once, others' in the next
+list) or when it asks for something else, and otherwise more and more rarely.
 """
 
 from collections.abc import Collection, Iterator

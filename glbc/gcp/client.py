@@ -31,6 +31,7 @@ from glbc.gcp.table import Mutation, Row, Where
 from glbc.model.calls import Call, Verb
 from glbc.model.health import UNKNOWN, Member
 from glbc.model.keys import ResourceKey
+from glbc.model.quota import Quota
 
 SCOPES: Final = ("https://www.googleapis.com/auth/compute",)
 PAGE_SIZE: Final = 500  # the API's maximum
@@ -166,6 +167,17 @@ class GoogleCloud:
                     _refuse_partial(f"{what}: {scope}", part)
                     found.extend(part.get("operations", ()))
         return [body for body in found if not _is_done(body)]
+
+    def quotas(self, project: str) -> Sequence[Quota]:
+        """Return the quotas of a project that count resources. Raises CloudError."""
+        request = self._message(f"Get{table.PROJECT.noun}Request")(project=project)
+        get = self._clients[table.PROJECT.client].get
+        ask = partial(self._send, f"get project {project}", get, request, Class.READ, patient=True)
+        return [
+            Quota(row["metric"], float(row.get("limit", 0)), float(row.get("usage", 0)))
+            for row in self._retry.read(ask).get("quotas", ())
+            if row.get("metric")
+        ]
 
     def get(self, key: ResourceKey) -> Mapping[str, Any]:
         """Return the body of `key`. Raises NotFound when it does not exist."""

@@ -169,10 +169,13 @@ OPERATIONS: Final = {
     Where.ZONE: Row(clients="ZoneOperations", noun="ZoneOperation", field="operation"),
 }
 
+PROJECT: Final = Row(clients="Projects", noun="Project", field="project")
 WRITTEN: Final = frozenset(place for (_, place), row in ROWS.items() if row.verbs)
 """The types of scope in which something is written."""
 
-CLIENTS: Final = tuple(sorted({row.client for row in (*ROWS.values(), *OPERATIONS.values())}))
+CLIENTS: Final = tuple(
+    sorted({row.client for row in (*ROWS.values(), *OPERATIONS.values(), PROJECT)})
+)
 
 
 def where(key: ResourceKey) -> Where:

@@ -26,6 +26,7 @@ from glbc.gcp.table import ROWS, where
 from glbc.model.calls import Call, Verb
 from glbc.model.codec import key_of
 from glbc.model.keys import Kind, parse_link
+from glbc.model.quota import Quota
 from tests.gcp.stack import (
     BACKEND,
     BODIES,
@@ -270,6 +271,18 @@ def test_a_quota_that_an_operation_meets_is_named(world, cloud):
     with pytest.raises(QuotaExceeded) as raised:
         cloud.call(Call(Verb.INSERT, key(Kind.ADDRESS, "a"), {"name": "a"}))
     assert raised.value.quota == "compute.googleapis.com/static_addresses"
+
+
+def test_the_quotas_of_a_project_are_those_that_inserts_are_held_to(world, cloud):
+    world.quotas["healthChecks"] = 1
+    cloud.call(insert(CHECK))
+    (quota,) = [row for row in cloud.quotas(PROJECT) if row.metric == "HEALTH_CHECKS"]
+    assert quota == Quota("HEALTH_CHECKS", 1.0, 1.0)
+    with pytest.raises(QuotaExceeded):
+        cloud.call(Call(Verb.INSERT, key(Kind.HEALTH_CHECK, "b"), {"name": "b", **BODIES[CHECK]}))
+    assert {"INSTANCE_GROUPS", "INSTANCES"}.isdisjoint(r.metric for r in cloud.quotas(PROJECT))
+    with pytest.raises(NotFound):
+        cloud.quotas("nope")
 
 
 def test_what_is_under_way_is_told_of_every_scope_and_what_is_done_is_not(world, cloud):

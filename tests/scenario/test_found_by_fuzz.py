@@ -9,6 +9,7 @@ import yaml
 
 from fakes.build import ingress, service
 from fakes.gce import Error
+from glbc.model.calls import Call
 from tests.support import pki
 from tests.support.house import CLUSTER_UID, House
 
@@ -148,15 +149,18 @@ def test_a_create_that_ends_after_its_ingress_was_deleted_holds_the_finalizer() 
     tls = pki.secret("shop/tls", *pki.fixed_pair("a.example.com"))
     house.apply(service("shop/web", "80->30301"), tls, web)
     house.gce.latency.update({"addresses.insert": 30.0})
+
+    def lose_its_wait(call: Call) -> None:
+        if (call.verb, call.key.kind) == ("insert", "addresses"):
+            lost = Error(503, "backendError", "no answer")
+            house.gce.faults.add("compute.globalOperations.wait", lost, times=1)
+
+    house.cloud.sent = lose_its_wait
     for _ in range(400):
-        house.gce.faults.clear()
-        lost = Error(503, "backendError", "no answer")
-        house.gce.faults.add("compute.globalOperations.wait", lost, times=1)
         house.loop.step()
         house.clock.advance(0.1)
         if any(call.key.kind == "addresses" for call in house.cloud.writes):
             break
-    house.gce.faults.clear()
     house.kube.delete("Ingress", "shop/web")
     house.settle(patience=20)
     assert house.ingress("shop/web") is not None

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import structlog
 
 from fakes.build import ingress, service
 from fakes.gce import Error
@@ -10,7 +11,7 @@ from tests.scenario.test_conditions import live, told
 from tests.support.house import NAMER, House
 
 SHOP, OTHER = "shop/web", "shop/other"
-INSERT = "compute.urlMaps.insert"
+INSERT, READ = "compute.urlMaps.insert", "compute.projects.get"
 HOUR = 3600.0
 
 
@@ -64,6 +65,45 @@ def test_it_is_tried_ten_times_in_an_hour_and_not_more(late: tuple[str, ...]) ->
     assert tried(house) - before <= 16
 
 
+def test_the_log_says_before_it_is_met_that_a_quota_is_too_small() -> None:
+    house = House()
+    house.gce.quotas["backendServices"] = 1
+    house.apply(service("shop/web", "80->30301"), service("shop/api", "80->30302"))
+    house.apply(ingress(SHOP, {"": [("/api", "api:80")]}, default="web:80"))
+    with structlog.testing.capture_logs() as lines:
+        live(house, 60.0)
+    events = [line["event"] for line in lines]
+    (short,) = [line for line in lines if line["event"] == "quota_short"]
+    assert {
+        "project": "demo",
+        "metric": "BACKEND_SERVICES",
+        "usage": 0,
+        "limit": 1,
+        "needs": 2,
+        "hint": "raise the quota to 2 or more, or delete what is not needed",
+    }.items() <= short.items()
+    assert events.index("quota_short") < events.index("action_failed")
+
+
+def test_quotas_are_read_when_something_is_made_and_not_at_rest() -> None:
+    house = two()
+    read = house.gce.counts()[READ]
+    assert 1 <= read <= 3
+    live(house, HOUR)
+    assert house.gce.counts()[READ] == read
+    house.apply(ingress(OTHER, default="web:80"))
+    live(house, HOUR)
+    assert read < house.gce.counts()[READ] <= read + 7
+
+
+def test_quotas_that_cannot_be_read_hold_nothing_up() -> None:
+    house = House()
+    house.gce.faults.add("projects.get", Error(403, "forbidden"), times=None)
+    house.apply(service("shop/web", "80->30301"), ingress(SHOP, default="web:80"))
+    house.settle()
+    assert house.address(SHOP)
+
+
 def test_a_raised_quota_is_used_within_a_resync() -> None:
     house = two()
     house.apply(ingress(OTHER, default="web:80"))
@@ -110,12 +150,9 @@ def test_one_that_goes_wakes_one_and_not_all_that_wait() -> None:
 
 def test_a_change_of_what_is_wanted_is_tried_at_once() -> None:
     house = two()
-    house.gce.quotas.clear()
-    refusal = Error(400, "invalid", "no such path")
-    house.gce.faults.add("urlMaps.insert", refusal, times=1)
     house.apply(ingress(OTHER, default="web:80"))
-    live(house, 20.0)
-    assert not house.address(OTHER)
+    live(house, HOUR)
+    house.gce.quotas["urlMaps"] = 2
     house.apply(ingress(OTHER, default="api:80"))
     live(house, 20.0)
     assert house.address(OTHER)

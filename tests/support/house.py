@@ -34,6 +34,7 @@ from glbc.model.calls import Call, Verb, Write
 from glbc.model.configs import Credential
 from glbc.model.health import Member
 from glbc.model.keys import ResourceKey
+from glbc.model.quota import Quota
 from glbc.model.views import VIEWS, Snapshot, decode_hook
 from glbc.naming import Namer
 
@@ -104,6 +105,10 @@ class InProcessCloud:
             if "nextPageToken" not in page:
                 return found
             query = query | {"pageToken": page["nextPageToken"]}
+
+    def quotas(self, project: str) -> Sequence[Quota]:
+        rows = self._ask("GET", f"/compute/v1/projects/{project}")["quotas"]
+        return [Quota(row["metric"], row["limit"], row["usage"]) for row in rows]
 
     def get(self, key: ResourceKey) -> Mapping[str, Any]:
         return self._ask("GET", f"/compute/v1/{key.path}")

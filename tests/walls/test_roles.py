@@ -61,7 +61,7 @@ def permissions(kinds: frozenset[str]) -> list[str]:
     places = {place for (_, place), row in rows.items() if row.verbs}
     waits = {permission(table.OPERATIONS[place], "get") for place in places}
     lists = {permission(row, "list") for row in table.OPERATIONS.values() if row.aggregated}
-    return sorted(found | waits | lists)
+    return sorted(found | waits | lists | {permission(table.PROJECT, "get")})
 
 
 def role(title: str, description: str, kinds: frozenset[str], create: str) -> str:
