@@ -84,6 +84,7 @@ MEANING: Final[tuple[tuple[int, str, type[CloudError]], ...]] = (
     (403, "userRateLimitExceeded", RateLimited),
     (403, "quotaExceeded", QuotaExceeded),  # wait long, say so on the Ingress
     (0, "QUOTA_EXCEEDED", QuotaExceeded),
+    (0, "RESOURCE_QUOTA_EXCEEDED", QuotaExceeded),
     (0, "CONCURRENT_OPERATIONS_QUOTA_EXCEEDED", RateLimited),
     (0, "RATE_LIMIT_EXCEEDED", RateLimited),
     (401, ANY, Denied),

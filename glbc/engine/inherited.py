@@ -96,7 +96,7 @@ class Inherited:
             log.info("operations_inherited", project=project, keys=shown)
         return found.values()
 
-    def awaited(self) -> bool:
+    def unknown(self) -> bool:
         """Tell whether it is not known yet what is under way."""
         return bool(self._unlisted)
 

@@ -48,7 +48,7 @@ from glbc.errors import (
 )
 from glbc.model.calls import EventNote
 from glbc.model.compute import Spec
-from glbc.model.graph import Ownership
+from glbc.model.graph import Graph, Ownership
 from glbc.model.keys import Kind, ResourceKey
 from glbc.model.kinds import MANAGED, POLICIES, ROWS
 from glbc.model.views import Hints, Snapshot
@@ -153,7 +153,7 @@ class Loop:
         due = guard.listed_first(held, self._term.unlisted)
         self.turn = Turn(snapshot, desired, actual, due)
         self._health.look(desired, actual)
-        started = self._term.lasts() and not self._inherited.awaited() and self._start(due)
+        started = self._term.lasts() and not self._inherited.unknown() and self._start(due)
         asked = self._read(snapshot, desired)
         told = self._term.lasts() and self._term.surveyed() and self._publish(self.turn)
         flying, states = self._flying.values(), self._health.states()
@@ -234,7 +234,7 @@ class Loop:
         """Let what was refused be tried again when its time has come, or there is room for it."""
         now = self.clock.monotonic()
         over = {key for key, refusal in self._parked.items() if refusal.over_quota}
-        for key in self._room.made(self.inventory.graph(), over):
+        for key in self._room.made(self.inventory.graph() if over else Graph(), over):
             self._backoff.cleared(key)
         for key in [key for key in self._parked if self._backoff.allows(key, now)]:
             del self._parked[key]
@@ -305,7 +305,7 @@ class Loop:
         for job in self._inherited.jobs():
             self.workers.start(job)
             started = True
-        if self._inherited.awaited():
+        if self._inherited.unknown():
             return started
         for kind in self._kinds():
             last = self._listed_at.get(kind, float("-inf"))

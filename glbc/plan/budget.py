@@ -13,9 +13,7 @@ import msgspec
 from glbc.model.quota import METRICS, Quota
 from glbc.plan.planner import Action, Op
 
-RESERVE: Final = (
-    0.05  # of a limit, and one at least: less than that should be left to nobody's surprise
-)
+RESERVE: Final = 0.05  # of a limit, and one at least: where less than that is left, it is told
 Place = tuple[str, str]
 """A project, and a metric of its quotas."""
 
