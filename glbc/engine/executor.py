@@ -17,8 +17,10 @@ from glbc.engine.jobs import (
     HealthJob,
     Job,
     ListJob,
+    OperationsJob,
     Outcome,
     Probe,
+    QuotaJob,
     ReadJob,
     Seat,
 )
@@ -40,6 +42,7 @@ from glbc.model.health import UNKNOWN, of_members
 from glbc.model.keys import Kind, Ref, ResourceKey
 from glbc.model.kinds import ROWS
 from glbc.model.private import privates_in, veil
+from glbc.model.quota import Quota
 from glbc.plan.diff import Change
 from glbc.plan.planner import Action, Op
 
@@ -91,12 +94,17 @@ class Runner:
         error: CloudError | None = None
         bodies: tuple[Body, ...] = ()
         health: tuple[tuple[Probe, str], ...] = ()
+        quotas: tuple[Quota, ...] = ()
         try:
             match job:
                 case HealthJob():
                     health = tuple(self._health(job))
                 case ListJob():
                     bodies = tuple(self._list(job))
+                case OperationsJob():
+                    bodies = tuple(self._cloud.under_way(job.project))
+                case QuotaJob():
+                    quotas = tuple(self._cloud.quotas(job.project))
                 case ReadJob():
                     attempt.read(job.key)
                 case ActionJob():
@@ -117,6 +125,7 @@ class Runner:
             writes=attempt.writes,
             misfits=tuple(sorted(attempt.misfits.items(), key=lambda row: str(row[0]))),
             health=health,
+            quotas=quotas,
         )
 
     def _health(self, job: HealthJob) -> Iterator[tuple[Probe, str]]:

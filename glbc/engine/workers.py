@@ -7,12 +7,12 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import structlog
 
 from glbc.engine.executor import Runner
-from glbc.engine.jobs import HealthJob, Job, ListJob, Outcome
+from glbc.engine.jobs import HealthJob, Job, ListJob, OperationsJob, Outcome, QuotaJob
 from glbc.engine.ports import Clock, Cluster, Fence
 from glbc.engine.term import ALONE
 from glbc.errors import CloudError, ClusterError, NotLeading
@@ -21,6 +21,8 @@ from glbc.model.calls import EventNote, Write
 log = structlog.get_logger()
 
 Item = TypeVar("Item")
+
+OBSERVES: Final = (ListJob, HealthJob, OperationsJob, QuotaJob)
 
 
 class ThreadWorkers:
@@ -49,8 +51,8 @@ class ThreadWorkers:
         self._written: queue.SimpleQueue[tuple[Write, ClusterError | None]] = queue.SimpleQueue()
 
     def start(self, job: Job) -> None:
-        """Run the job as soon as a thread is free; lists and health never wait behind actions."""
-        pool = self._observe if isinstance(job, ListJob | HealthJob) else self._cloud
+        """Run the job as soon as a thread is free; what is asked never waits behind actions."""
+        pool = self._observe if isinstance(job, OBSERVES) else self._cloud
         pool.submit(self._run, job)
 
     def publish(self, write: Write) -> None:

@@ -34,6 +34,7 @@ from glbc.gcp.table import Mutation, Row, Where
 from glbc.model.calls import Call, Verb
 from glbc.model.health import UNKNOWN, Member
 from glbc.model.keys import ResourceKey
+from glbc.model.quota import Quota
 
 SCOPES: Final = ("https://www.googleapis.com/auth/compute",)
 PAGE_SIZE: Final = 500  # the API's maximum
@@ -41,6 +42,7 @@ WAIT_SEC: Final = 150.0  # `operations.wait` answers after some two minutes at t
 SPARE_CONNECTIONS: Final = 4  # for lists and commands, beside the workers
 INCOMPLETE: Final = frozenset({"UNREACHABLE", "PARTIAL_SUCCESS"})  # warnings of lists
 CHATTER: Final = "GOOGLE_SDK_PYTHON_LOGGING_SCOPE"  # lets the library log whole requests: keys, too
+UNDONE: Final = "status != DONE"  # as the API's reference writes a filter
 LOG_IN: Final = (
     "run `gcloud auth application-default login`, set GOOGLE_APPLICATION_CREDENTIALS, "
     "or give the Pod a Google service account"
@@ -152,6 +154,38 @@ class GoogleCloud:
         for place, row in table.rows_of(kind).items():
             found.extend(self._listed(kind, place, row))
         return found
+
+    def under_way(self, project: str) -> Sequence[Mapping[str, Any]]:
+        """Return the bodies of a project's operations that are not done: one list of all scopes.
+
+        Raises:
+            CloudError: as `list` does.
+        """
+        what = f"list operations of project {project}"
+        row = table.OPERATIONS[Where.GLOBAL]
+        request = self._message(f"AggregatedList{row.clients}Request")(
+            project=project, max_results=PAGE_SIZE, filter=UNDONE
+        )
+        method = self._clients[row.client].aggregated_list
+        found: list[Body] = []
+        for page in self._pages(what, method, request, patient=False):
+            _refuse_partial(what, page)
+            for scope, part in page.get("items", {}).items():
+                if scope.partition("/")[0] in table.WRITTEN:
+                    _refuse_partial(f"{what}: {scope}", part)
+                    found.extend(part.get("operations", ()))
+        return [body for body in found if not _is_done(body)]
+
+    def quotas(self, project: str) -> Sequence[Quota]:
+        """Return the quotas of a project that count resources. Raises CloudError."""
+        request = self._message(f"Get{table.PROJECT.noun}Request")(project=project)
+        get = self._clients[table.PROJECT.client].get
+        ask = partial(self._send, f"get project {project}", get, request, Class.READ, patient=True)
+        return [
+            Quota(row["metric"], float(row.get("limit", 0)), float(row.get("usage", 0)))
+            for row in self._retry.read(ask).get("quotas", ())
+            if row.get("metric")
+        ]
 
     def get(self, key: ResourceKey) -> Mapping[str, Any]:
         """Return the body of `key`. Raises NotFound when it does not exist."""

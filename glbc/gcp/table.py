@@ -180,15 +180,23 @@ ROWS: Final[dict[tuple[str, Where], Row]] = {
 }
 
 OPERATIONS: Final = {
-    Where.GLOBAL: Row(clients="GlobalOperations", noun="GlobalOperation", field="operation"),
+    Where.GLOBAL: Row(
+        clients="GlobalOperations", noun="GlobalOperation", field="operation", aggregated=True
+    ),
     Where.REGION: Row(clients="RegionOperations", noun="RegionOperation", field="operation"),
     Where.ZONE: Row(clients="ZoneOperations", noun="ZoneOperation", field="operation"),
 }
 
-CLIENTS: Final = tuple(sorted({row.client for row in (*ROWS.values(), *OPERATIONS.values())}))
+PROJECT: Final = Row(clients="Projects", noun="Project", field="project")
+WRITTEN: Final = frozenset(place for (_, place), row in ROWS.items() if row.verbs)
+"""The types of scope in which something is written."""
+
+CLIENTS: Final = tuple(
+    sorted({row.client for row in (*ROWS.values(), *OPERATIONS.values(), PROJECT)})
+)
 WORDS: Final = {
     word: row.clients
-    for row in (*ROWS.values(), *OPERATIONS.values())
+    for row in (*ROWS.values(), *OPERATIONS.values(), PROJECT)
     for word in (row.noun, row.clients)
 }
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fakes.gce import World, running
+from fakes.gce import Request, World, running
 from fakes.gce.faults import Error, FailedOperation, LoseAnswer
 from glbc.errors import (
     ANY,
@@ -26,7 +26,8 @@ from glbc.errors import (
 from glbc.gcp.table import ROWS, where
 from glbc.model.calls import Call, Verb
 from glbc.model.codec import key_of
-from glbc.model.keys import Kind
+from glbc.model.keys import Kind, parse_link
+from glbc.model.quota import Quota
 from tests.gcp.stack import (
     BACKEND,
     BODIES,
@@ -280,6 +281,41 @@ def test_refusals_that_come_by_operation_are_told_apart_too(world, cloud):
     world.late_failures = ("*",)
     with pytest.raises(InUse):
         cloud.call(Call(Verb.DELETE, CHECK))
+
+
+def test_a_quota_that_an_operation_meets_is_named(world, cloud):
+    world.quotas["addresses"] = 0
+    world.late_failures = ("*",)
+    with pytest.raises(QuotaExceeded) as raised:
+        cloud.call(Call(Verb.INSERT, key(Kind.ADDRESS, "a"), {"name": "a"}))
+    assert raised.value.quota == "compute.googleapis.com/static_addresses"
+
+
+def test_the_quotas_of_a_project_are_those_that_inserts_are_held_to(world, cloud):
+    world.quotas["healthChecks"] = 1
+    cloud.call(insert(CHECK))
+    (quota,) = [row for row in cloud.quotas(PROJECT) if row.metric == "HEALTH_CHECKS"]
+    assert quota == Quota("HEALTH_CHECKS", 1.0, 1.0)
+    with pytest.raises(QuotaExceeded):
+        cloud.call(Call(Verb.INSERT, key(Kind.HEALTH_CHECK, "b"), {"name": "b", **BODIES[CHECK]}))
+    assert {"INSTANCE_GROUPS", "INSTANCES"}.isdisjoint(r.metric for r in cloud.quotas(PROJECT))
+    with pytest.raises(NotFound):
+        cloud.quotas("nope")
+
+
+def test_what_is_under_way_is_told_of_every_scope_and_what_is_done_is_not(world, cloud):
+    build(cloud, HTTP)
+    world.latency.default = 60.0
+    root = f"/compute/v1/projects/{PROJECT}"
+    for path, body in (
+        ("global/healthChecks", {"name": "late", **BODIES[CHECK]}),
+        (f"{ZONE}/instanceGroups", {"name": "late"}),
+    ):
+        assert world.handle(Request("POST", f"{root}/{path}", {}, body)).status == 200
+    links = [parse_link(body["targetLink"], "") for body in cloud.under_way(PROJECT)]
+    expected = [key(Kind.HEALTH_CHECK, "late"), key(Kind.INSTANCE_GROUP, "late", ZONE)]
+    assert sorted(links) == expected
+    assert world.counts()["compute.globalOperations.aggregatedList"] == 1
 
 
 @pytest.mark.parametrize("acted", [True, False])

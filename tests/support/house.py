@@ -27,13 +27,15 @@ from glbc.engine.pace import Pace
 from glbc.engine.ports import Fence
 from glbc.engine.term import ALONE
 from glbc.engine.workers import write_in
-from glbc.errors import CloudError, ClusterError, Transient, meaning
+from glbc.errors import ClusterError, Transient
+from glbc.gcp.refusals import failed, refused
 from glbc.kube.client import ApiError
 from glbc.kube.writer import Writer
 from glbc.model.calls import Call, Verb, Write
 from glbc.model.configs import Credential
 from glbc.model.health import Member
 from glbc.model.keys import ResourceKey
+from glbc.model.quota import Quota
 from glbc.model.views import VIEWS, Snapshot, decode_hook
 from glbc.naming import Namer
 
@@ -94,6 +96,22 @@ class InProcessCloud:
                 return found
             query = {"pageToken": page["nextPageToken"]}
 
+    def under_way(self, project: str) -> Sequence[Mapping[str, Any]]:
+        path = f"/compute/v1/projects/{project}/aggregated/operations"
+        found: list[Mapping[str, Any]] = []
+        query = {"filter": "status != DONE"}
+        while True:
+            page = self._ask("GET", path, query=query)
+            for scoped in page["items"].values():
+                found.extend(scoped.get("operations", []))
+            if "nextPageToken" not in page:
+                return found
+            query = query | {"pageToken": page["nextPageToken"]}
+
+    def quotas(self, project: str) -> Sequence[Quota]:
+        rows = self._ask("GET", f"/compute/v1/projects/{project}")["quotas"]
+        return [Quota(row["metric"], row["limit"], row["usage"]) for row in rows]
+
     def get(self, key: ResourceKey) -> Mapping[str, Any]:
         return self._ask("GET", f"/compute/v1/{key.path}")
 
@@ -137,11 +155,9 @@ class InProcessCloud:
             wait = f"/compute/v1/projects/{key.project}/{scope}/operations/{name}/wait"
             operation = self._ask("POST", wait)
         self.after(call)
-        if "error" in operation:
-            first = operation["error"]["errors"][0]
-            status = operation.get("httpErrorStatusCode", 0)
-            cls = meaning(status, first["code"])
-            raise cls(f"{verb} {key}: {first['message']}", reason=first["code"], status=status)
+        error = failed(f"{verb} {key}", operation)
+        if error is not None:
+            raise error
 
     def _ask(
         self, method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None
@@ -152,9 +168,8 @@ class InProcessCloud:
             raise Transient(f"{method} {path}: {lost}") from lost
         if answer.status >= 400:
             error = answer.body["error"]
-            reason = error["errors"][0]["reason"]
-            cls: type[CloudError] = meaning(answer.status, reason)
-            raise cls(f"{method} {path}: {error['message']}", reason=reason, status=answer.status)
+            told = (error["errors"], error.get("details", ()), error["message"])
+            raise refused(f"{method} {path}", answer.status, *told)
         return answer.body
 
 
