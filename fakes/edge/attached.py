@@ -12,7 +12,7 @@ from typing import NamedTuple
 from fakes.edge.cloud import Picture
 
 
-class Place(NamedTuple):
+class Attachment(NamedTuple):
     """One endpoint of one group."""
 
     group: str  # path behind `projects/P/`
@@ -30,12 +30,12 @@ class Attached:
             wait_sec: how long a new endpoint is not sent requests; 0: it is at once.
         """
         self._wait = wait_sec
-        self._since: Mapping[Place, float] = {}
+        self._since: Mapping[Attachment, float] = {}
 
-    def unknown(self, picture: Picture, now: float) -> frozenset[Place]:
+    def unknown(self, picture: Picture, now: float) -> frozenset[Attachment]:
         """Return the endpoints that the front ends do not know of yet (seconds, monotonic)."""
-        self._since = {place: self._since.get(place, now) for place in places(picture)}
-        return frozenset(p for p, since in self._since.items() if since + self._wait > now)
+        self._since = {one: self._since.get(one, now) for one in attachments(picture)}
+        return frozenset(one for one, since in self._since.items() if since + self._wait > now)
 
     def wake_at(self, now: float) -> float | None:
         """Return when the next one becomes known; None when none does."""
@@ -43,8 +43,8 @@ class Attached:
         return min((at for at in known if at > now), default=None)
 
 
-def places(picture: Picture) -> Iterator[Place]:
+def attachments(picture: Picture) -> Iterator[Attachment]:
     """Yield every endpoint of every zonal network endpoint group."""
     for path, group in picture.zonal("networkEndpointGroups"):
         for row in group.get("endpoints", ()):
-            yield Place(path, row.get("ipAddress", ""), row.get("port", 0))
+            yield Attachment(path, row.get("ipAddress", ""), row.get("port", 0))

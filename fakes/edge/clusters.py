@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fakes.edge.actions import affinity, duration
-from fakes.edge.attached import Place
+from fakes.edge.attached import Attachment
 from fakes.edge.cloud import Json, Picture, name_of, tail
 from fakes.edge.firewall import admits
 
@@ -63,7 +63,9 @@ class Endpoint:
     host: str = ""  # what a probe asks for by name; "": the address
 
 
-def endpoints(picture: Picture, service: Json, unknown: Collection[Place] = ()) -> list[Endpoint]:
+def endpoints(
+    picture: Picture, service: Json, unknown: Collection[Attachment] = ()
+) -> list[Endpoint]:
     """Return the endpoints of a backend service, each address once, in order.
 
     Args:
@@ -80,7 +82,7 @@ def endpoints(picture: Picture, service: Json, unknown: Collection[Place] = ()) 
             continue
         path = tail(backend["group"])
         for instance, ip, port in _members(picture, group, service):
-            if Place(path, ip, port) in unknown:
+            if Attachment(path, ip, port) in unknown:
                 continue
             machine = picture.of(instance) or {}
             probed = _probed_port(check, group, port) if check else port

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from fakes.edge import attached, clusters, listeners, routes
+from fakes.edge import clusters, listeners, routes
+from fakes.edge.attached import Attachment
 from fakes.edge.cloud import Json, Picture
 from fakes.edge.clusters import Endpoint
 
@@ -43,7 +44,7 @@ def desired(
     picture: Picture,
     place: Place,
     cold: Collection[str] = frozenset(),
-    unknown: Collection[attached.Place] = frozenset(),
+    unknown: Collection[Attachment] = frozenset(),
 ) -> Desired:
     """Return what Envoy should be told about a picture of the cloud.
 
