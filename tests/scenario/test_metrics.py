@@ -160,8 +160,8 @@ def test_an_edit_of_which_nothing_can_be_served_yet_has_not_come_to_its_end() ->
 
 def test_what_the_cloud_refuses_ages_until_it_is_done() -> None:
     house, seen = a_shop()
-    full = Error(403, "quotaExceeded", "full")
-    house.gce.faults.add("compute.urlMaps.insert", full, times=None)
+    denied = Error(403, "forbidden", "no")
+    house.gce.faults.add("compute.urlMaps.insert", denied, times=None)
     house.settle(patience=30)
     began = house.clock.monotonic()
     assert seen.scraped()["glbc_plan_actions", "create", "parked"] == 1
