@@ -59,7 +59,7 @@ class Authorizer:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.users: dict[str, str] = {}  # token -> user
+        self.users: dict[str, str] = {}  # token -> user; "": it has expired
         self.used: Counter[Grant] = Counter()
         self.denied: list[str] = []  # what was refused, in words
 
@@ -68,9 +68,13 @@ class Authorizer:
         kind, _, token = request.header("authorization").partition(" ")
         if not self.users or kind.lower() != "bearer":
             return ADMIN
-        if token not in self.users:
+        if not self.users.get(token):
             raise unauthorized()
         return self.users[token]
+
+    def revoke(self, token: str) -> None:
+        """Let a token be nobody's from now on."""
+        self.users[token] = ""
 
     def check(self, request: Request, verb: str, target: Target) -> None:
         """Let a call pass, or raise 403 (401)."""
@@ -93,13 +97,13 @@ class Authorizer:
         every = sorted(
             {
                 grant
-                for user in self.users.values()
+                for user in filter(None, self.users.values())
                 for trouble, grant in self._of(user, None)
                 if not trouble
             }
         )
         return {
-            "users": sorted(set(self.users.values())),
+            "users": sorted({user for user in self.users.values() if user}),
             "grants": [{**grant._asdict(), "used": self.used[grant]} for grant in every],
             "denied": list(self.denied),
         }

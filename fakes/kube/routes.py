@@ -110,7 +110,9 @@ class Router:
         except ApiError as error:
             response = refusal(error)
         if fault is not None:
-            response.delay, response.dropped = fault.delay, fault.drop
+            response.delay, response.dropped, response.cut = fault.delay, fault.drop, fault.cut
+            if response.watch is not None:
+                response.watch.silent = fault.silent
         status = 0 if response.dropped else response.status
         self.journal.add(
             Call(

@@ -278,6 +278,11 @@ class World:
         with self._lock:
             self._router.authorizer.users[token] = user
 
+    def revoke(self, token: str) -> None:
+        """Let a token be nobody's: its calls are answered with 401, as when it has expired."""
+        with self._lock:
+            self._router.authorizer.revoke(token)
+
     def rbac(self) -> Obj:
         """Return the users, their grants with how often each was used, and what was denied."""
         with self._lock:

@@ -309,15 +309,19 @@ class Reflector:
             began = time.monotonic()
             self._believe()
             self._set_open()
-            good = False  # a stream that breaks before it said anything proves nothing
+            good = said = False  # a stream that breaks before it said anything proves nothing
             try:
                 for line in stream:
                     if line.strip() and not self._stopping.is_set():
                         self._take(line)
-                        good = True
+                        good = said = True
                 good = True
             finally:
                 lived = time.monotonic() - began
+                if not said and lived >= timing.silence:
+                    self._version = (
+                        ""  # one put back to older data is silent up to a version it had
+                    )
                 self._set_closed(good=good or lived >= timing.short_lived)
                 if lived >= timing.short_lived:
                     self._failures = 0

@@ -319,7 +319,7 @@ class House:
     def start(self) -> None:
         """Start a fresh controller: nothing of an earlier one is known to it."""
         self.cloud = InProcessCloud(self.gce)
-        self.cluster = InProcessCluster(self.kube)
+        self.cluster = self.make_cluster()
         runner = Runner(self.cloud, self.clock, self.fence)
         self.workers = InlineWorkers(runner, self.cluster, self.seed, self.fence)
         self.loop = Loop(
@@ -331,6 +331,10 @@ class House:
             self.journal,
             fence=self.fence,
         )
+
+    def make_cluster(self) -> Any:
+        """Return the Cluster port of a fresh controller."""
+        return InProcessCluster(self.kube)
 
     def twin(self) -> "House":
         """Return a house with copies of the worlds as they are now, and a fresh controller."""
