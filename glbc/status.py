@@ -38,6 +38,7 @@ class Told(StrEnum):
     UNHEALTHY = "BackendUnhealthy"
     HEALTHY = "BackendHealthy"
     ORPHANED = "Orphaned"
+    NOT_WRITTEN = "NotWritten"
 
 
 TOLD: Mapping[Reason, str] = {

@@ -417,7 +417,7 @@ class Loop:
         )
         current = list(writes(snapshot, desired, due, actual, self._reports.of(turn)))
         self._reports.noted(current)
-        current.extend(self._reports.events(turn))
+        current.extend((*self._reports.events(turn), *self._publisher.refused(snapshot)))
         current.extend(
             what_holds(snapshot, desired, due, actual, namer=self.namer, config=self.config)
         )
