@@ -31,6 +31,7 @@ class Publisher:
         self._refused: dict[
             Hashable, tuple[IngressPatch | StatusPatch, ClusterError]
         ] = {}  # slot -> what was not taken
+        self._is_busy = False  # the API server has asked to wait, and that was told
         self._backoff = Backoff()
 
     def tell(self, writes: Iterable[Write], snapshot: Snapshot, *, happened: bool = False) -> bool:
@@ -76,6 +77,7 @@ class Publisher:
             self._refused.pop(slot, None)
             if error is None:
                 self._backoff.cleared(slot)
+                self._is_busy = False
                 continue
             if not isinstance(error, NotLeading):
                 self._warn(write, error)
@@ -118,6 +120,9 @@ class Publisher:
         return False
 
     def _warn(self, write: Write, error: ClusterError) -> None:
+        if error.retry_after and self._is_busy:
+            return
+        self._is_busy = bool(error.retry_after)
         object_ = write.object if isinstance(write, EventNote) else write.ingress
         log.warning(
             "publish_failed", write=type(write).__name__, object=str(object_), error=str(error)

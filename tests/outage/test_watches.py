@@ -51,6 +51,18 @@ def test_a_server_that_is_away(house, logged, effect, status):
     caught_up(house)
 
 
+def test_an_overloaded_server_is_asked_by_each_watch_once_in_so_long(house):
+    before, seconds = len(house.kube.calls()), 3.0
+    with nothing_is_lost(house):
+        house.kube.fault(times=-1, status=429, retry_after=1)
+        house.kube.close_watches()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            house.turn(0.01)
+    asked = [one for one in house.kube.calls()[before:] if one.verb in {"list", "watch"}]
+    assert len(EVERY) * 2 <= len(asked) <= len(EVERY) * (seconds + 1)
+
+
 def test_a_watch_that_breaks_in_the_middle_of_a_line(house):
     house.kube.fault(verb="watch", cut=True, times=3 * len(EVERY))
     house.kube.close_watches()

@@ -175,6 +175,7 @@ class InProcessApi:
                 answer.body.get("message", ""),
                 status=answer.status,
                 reason=answer.body.get("reason", ""),
+                retry_after=float(answer.headers.get("retry-after", 0)),
             )
         return answer.encoded()
 
@@ -188,7 +189,8 @@ class InProcessCluster:
         self.broken = False
         self.unreadable: set[str] = set()  # Secrets that no read by name gets
         self._named: frozenset[str] = frozenset()
-        self._writer = Writer(InProcessApi(world))  # type: ignore[arg-type]
+        monotonic = world.clock.monotonic
+        self._writer = Writer(InProcessApi(world), monotonic=monotonic)  # type: ignore[arg-type]
         self._cached: tuple[Any, Snapshot] | None = None
 
     def want_credentials(self, names: Collection[str]) -> None:
