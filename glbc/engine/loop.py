@@ -150,6 +150,10 @@ class Loop:
         self.window.show(self.turn, flying, states, self._kinds())
         return listing or started or asked or told
 
+    def finish(self) -> None:
+        """Take note of what has ended since the last turn; start nothing more."""
+        self._fold()
+
     def in_flight(self) -> int:
         """Return the number of cloud jobs that have not come back."""
         busy = len(self._flying) + len(self._reading) + len(self._listing)

@@ -7,7 +7,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import structlog
 
@@ -19,6 +19,9 @@ from glbc.errors import CloudError, ClusterError, NotLeading
 from glbc.model.calls import EventNote, Write
 
 log = structlog.get_logger()
+
+CLOUD: Final = "cloud"
+CLUSTER: Final = "cluster"
 
 Item = TypeVar("Item")
 
@@ -66,18 +69,19 @@ class ThreadWorkers:
         """Return how the published writes ended."""
         return _drained(self._written)
 
-    def stop(self, seconds: float) -> bool:
-        """Start nothing more; wait for what is under way, and tell whether all of it has ended."""
-        pools = (self._cloud, self._observe, self._publisher, self._teller)
-        for pool in pools:
+    def stop(self, seconds: float) -> frozenset[str]:
+        """Start nothing more; wait for what is under way, and tell what has not ended."""
+        pools = {CLOUD: (self._cloud, self._observe), CLUSTER: (self._publisher, self._teller)}
+        waits = []
+        for where, pool in ((where, pool) for where, some in pools.items() for pool in some):
             pool.shutdown(wait=False, cancel_futures=True)
-        waits = [threading.Thread(target=pool.shutdown, daemon=True) for pool in pools]
-        deadline = self._clock.monotonic() + seconds
-        for wait in waits:
+            wait = threading.Thread(target=pool.shutdown, daemon=True)
             wait.start()
-        for wait in waits:
+            waits.append((where, wait))
+        deadline = self._clock.monotonic() + seconds
+        for _, wait in waits:
             wait.join(max(0.0, deadline - self._clock.monotonic()))
-        return not any(wait.is_alive() for wait in waits)
+        return frozenset(where for where, wait in waits if wait.is_alive())
 
     def _run(self, job: Job) -> None:
         try:

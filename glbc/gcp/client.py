@@ -9,6 +9,7 @@ Bodies are REST JSON on both sides; proto messages do not leave this module.
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from glbc.errors import (
     Transient,
 )
 from glbc.gcp import table
+from glbc.gcp.inflight import InFlight
 from glbc.gcp.limiter import Class, Limiter
 from glbc.gcp.refusals import failed, one_line, refused
 from glbc.gcp.retry import Retry
@@ -115,6 +117,7 @@ class GoogleCloud:
         self._call_timeout_sec = call_timeout_sec
         self._operation_timeout_sec = operation_timeout_sec
         self._retry = retry or Retry()
+        self.sending = InFlight()  # what another process must not be let in before
         self._fence = fence
         self._library = _Library()
         credentials = self._credentials(anonymous)
@@ -302,11 +305,11 @@ class GoogleCloud:
         """
         library = self._library
         self._limiter.take(calls, patient=patient)
-        check()
+        timeout = timeout_sec or self._call_timeout_sec
         try:
-            answer = method(
-                request=request, retry=None, timeout=timeout_sec or self._call_timeout_sec
-            )
+            with self.sending if calls is Class.WRITE else nullcontext():
+                check()
+                answer = method(request=request, retry=None, timeout=timeout)
         except library.failures as error:
             meant = self._cloud_error(what, error)
             if isinstance(meant, RateLimited):

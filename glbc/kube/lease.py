@@ -133,12 +133,14 @@ class Elector:
         self._tell()
         return self._pause()
 
-    def release(self) -> bool:
+    def release(self, within_sec: float = float("inf")) -> bool:
         """Let go, so that others need not wait; return whether the Lease is free of us now.
 
-        All work must have ended. A Lease that cannot be let go lasts its duration.
+        All work must have ended. A Lease that cannot be let go, or not in time, lasts its duration.
         """
         self._held = (float("-inf"), self._held[1])
+        end = self._clock.monotonic() + within_sec
+        self._timeout = min(self._timeout, within_sec / 2)  # it is read, and written
         try:
             for _ in range(_ROUNDS):
                 self._read()
@@ -146,6 +148,8 @@ class Elector:
                     return True
                 if self._put("", 1):
                     return True
+                if self._clock.monotonic() >= end:
+                    break
         except ClusterError as error:
             log.warning("lease_not_released", lease=self._name, error=str(error))
         return False
@@ -319,7 +323,7 @@ class Candidacy:
 
         All work must have ended. `within_sec` bounds the wait for a request that hangs.
         """
-        return self.end(within_sec) and self._elector.release()
+        return self.end(within_sec) and self._elector.release(within_sec)
 
     def end(self, within_sec: float) -> bool:
         """End the thread and let the Lease last: work may still be under way somewhere."""
