@@ -174,6 +174,20 @@ class Authorizer:
         for binding in self._store.all(f"rolebindings.{_GROUP}", namespace or ""):
             yield from self._bound(user, binding)
 
+    def _rules(self, role: Obj) -> Iterator[Obj]:
+        """Yield the rules of a role; of an aggregated one, those of the ClusterRoles that it selects.
+
+        In a real cluster a controller writes them into the role, and its own rules are lost.
+        """
+        selectors = (role.get("aggregationRule") or {}).get("clusterRoleSelectors")
+        if selectors is None:
+            yield from role.get("rules") or ()
+            return
+        for other in self._store.all(f"clusterroles.{_GROUP}"):
+            labels = other["metadata"].get("labels") or {}
+            if other is not role and any(_matches(labels, one) for one in selectors):
+                yield from other.get("rules") or ()
+
     def _bound(self, user: str, binding: Obj) -> Iterator[tuple[str, Grant]]:
         own = binding["metadata"].get("namespace", "")
         if not any(_is(user, subject, own) for subject in binding.get("subjects") or ()):
@@ -186,12 +200,33 @@ class Authorizer:
             yield missing, Grant("", "", "", "")
             return
         name = "/".join(part for part in (ref["kind"], at, ref["name"]) if part)
-        for rule in role.get("rules") or ():
+        for rule in self._rules(role):
             for group in rule.get("apiGroups") or ():
                 for resource in rule.get("resources") or ():
                     for verb in rule.get("verbs") or ():
                         for only in rule.get("resourceNames") or ("",):
                             yield "", Grant(name, group, resource, verb, only)
+
+
+def _matches(labels: Obj, selector: Obj) -> bool:
+    """Say whether a label selector of an aggregation means a role."""
+    wanted = selector.get("matchLabels") or {}
+    return wanted.items() <= labels.items() and all(
+        _fits(labels, one) for one in selector.get("matchExpressions") or ()
+    )
+
+
+def _fits(labels: Obj, wanted: Obj) -> bool:
+    key, values = wanted["key"], wanted.get("values") or ()
+    match wanted["operator"]:
+        case "In":
+            return labels.get(key) in values
+        case "NotIn":
+            return labels.get(key) not in values
+        case "Exists":
+            return key in labels
+        case _:
+            return key not in labels
 
 
 def _namespace(target: Target) -> str:

@@ -23,6 +23,7 @@ from fakes.kube.faults import Call, Fault, Journal
 from fakes.kube.fields import copied
 from fakes.kube.kinds import Kind
 from fakes.kube.objects import NAMESPACES, Options
+from fakes.kube.priority import Limit
 from fakes.kube.routes import Router, refusal
 from fakes.kube.store import Key, Store, key_of
 from fakes.kube.watch import Watch
@@ -272,6 +273,11 @@ class World:
             return watch.poll()
 
     # --- users ---
+
+    def limit(self, limit: Limit | None = None, **fields: Any) -> None:
+        """Let each user who has a token ask only so often: a Limit, or its fields; none lifts it."""
+        with self._lock:
+            self._router.fairness.limit = limit or Limit(**fields)
 
     def authorize(self, token: str, user: str) -> None:
         """Let a token be a user's: its calls may do what RBAC grants that user, and no more."""

@@ -101,7 +101,7 @@ def test_a_list_whose_pages_expire_is_begun_again(tmp_path, logged):
         begin(house)
         lists = house.calls_of("list", "ingresses")
         house.kube.fault(verb="list", resource="ingresses", delay=0.05, times=4)
-        house.kube.fault(verb="watch", status=410, times=len(EVERY))
+        house.kube.fault(verb="watch", resource="ingresses", status=410)
         house.kube.close_watches()
         house.until(
             lambda: house.calls_of("list", "ingresses") > lists, "a first page is on its way"
@@ -155,3 +155,20 @@ def test_a_slow_server_slows_the_start_and_every_change(tmp_path):
             house.run(200)
         meanwhile(house)
         caught_up(house)
+
+
+def test_a_server_that_allows_few_calls_slows_the_start_and_every_change(tmp_path, logged):
+    """Priority and fairness: nine lists and nine watches are more than it takes at once."""
+    with wired(tmp_path, *OBJECTS) as house:
+        house.kube.limit(per_second=10, burst=5)
+        house.kube.close_watches()
+        begin(house)
+        with nothing_is_lost(house):
+            house.kube.close_watches()
+            house.run(200)
+        meanwhile(house)
+        caught_up(house)
+        calls = [one for one in house.kube.calls() if one.verb in {"list", "watch"}]
+        refused = [one for one in calls if one.status == 429]
+        assert refused
+        assert len(refused) < 2 * (len(calls) - len(refused)), "most calls are let in"
