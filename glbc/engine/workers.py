@@ -50,6 +50,7 @@ class ThreadWorkers:
         self._teller = ThreadPoolExecutor(1, thread_name_prefix="events")
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._written: queue.SimpleQueue[tuple[Write, ClusterError | None]] = queue.SimpleQueue()
+        self._stopped = False
 
     def start(self, job: Job) -> None:
         """Run the job as soon as a thread is free; lists and health never wait behind actions."""
@@ -57,7 +58,12 @@ class ThreadWorkers:
         pool.submit(self._run, job)
 
     def publish(self, write: Write) -> None:
-        """Carry out a Kubernetes write, one after the other; an address never waits behind events."""
+        """Carry out a Kubernetes write, one after the other; an address never waits behind events.
+
+        After `stop` it is left undone: what is due then is found again by whoever follows.
+        """
+        if self._stopped:
+            return
         pool = self._teller if isinstance(write, EventNote) else self._publisher
         pool.submit(self._write, write, self._fence.term())
 
@@ -71,6 +77,7 @@ class ThreadWorkers:
 
     def stop(self, seconds: float) -> frozenset[str]:
         """Start nothing more; wait for what is under way, and tell what has not ended."""
+        self._stopped = True
         pools = {CLOUD: (self._cloud, self._observe), CLUSTER: (self._publisher, self._teller)}
         waits = []
         for where, pool in ((where, pool) for where, some in pools.items() for pool in some):
