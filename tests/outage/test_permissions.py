@@ -4,6 +4,8 @@ Meanwhile an Ingress is added, one is edited, one is deleted, and a node goes. W
 granted again, all of that has happened without a restart.
 """
 
+import json
+
 import pytest
 
 from glbc.model.views import VIEWS
@@ -11,10 +13,13 @@ from glbc.plan.guard import NEEDED_VIEWS
 from tests.outage.scene import (
     broken,
     caught_up,
+    front,
     meanwhile,
     nothing_is_lost,
+    paths,
     unseen_is_said,
 )
+from tests.outage.wired import Wired
 
 PLURALS = {
     "Secret": "secrets",
@@ -58,3 +63,27 @@ def test_what_wants_nothing_of_the_cloud_holds_up_no_deletion(house, logged, kin
     assert broken(logged) == [(kind, 403)]
     house.grant()
     caught_up(house)
+
+
+def programmed(house: Wired) -> tuple[str, str, str]:
+    """Return status, reason and message of the condition Programmed of shop/old."""
+    told = (house.ingress("shop/old") or {})["metadata"]["annotations"]
+    for one in json.loads(told["glbc.gcp.kubernetes.io/conditions"]):
+        if one["type"] == "Programmed":
+            return one["status"], one["reason"], one["message"]
+    return "", "", ""
+
+
+def test_an_edit_ships_what_it_adds_and_keeps_what_it_would_take_away(house):
+    house.withdraw("secrets")
+    house.until(lambda: house.unseen() == {"Secret"}, "the metric tells of it")
+    house.apply(front("old", "/more"))
+    house.until(lambda: "/more" in paths(house), "what it adds is shipped")
+    house.run(900)
+    assert "/api" in paths(house)
+    status, reason, message = programmed(house)
+    assert (status, reason) == ("False", "Blocked")
+    assert "ViewIncomplete: not all of Secret can be seen" in message
+    house.grant()
+    house.until(lambda: "/api" not in paths(house), "what it takes away is gone")
+    house.until(lambda: programmed(house)[0] == "True", "the condition says so")
