@@ -41,9 +41,7 @@ from glbc.ops.metrics import Metrics
 log = structlog.get_logger()
 
 STOP_SEC: Final = 3.0  # how long what is under way may take after a signal
-MOST_STOP_SEC: Final = (
-    7 * STOP_SEC
-)  # loop, workers, Lease (thread, and two requests twice), watches
+MOST_STOP_SEC: Final = 7 * STOP_SEC  # page and loop, workers, Lease (twice), watches
 LEAD_SEC: Final = 1.0  # how long a start waits to lead at once; then it goes on as a standby
 LOOK_SEC: Final = 10.0  # how often it is checked that the watches' threads live
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)

@@ -16,6 +16,7 @@ log = structlog.get_logger()
 
 RECURRING: Final = frozenset({"BackendHealthy"})  # news as often as it happens
 REFUSALS: Final = frozenset({400, 403, 422})  # HTTP; by themselves they do not pass
+Refused = tuple[IngressPatch | StatusPatch, ClusterError]
 LASTS_SEC: Final = 1.0  # how long what a warning says must hold before it is told
 
 
@@ -28,9 +29,7 @@ class Publisher:
         self._told: set[EventNote] = set()
         self._seen: dict[EventNote, float] = {}  # warnings that wait, and since when
         self._sent: dict[Hashable, tuple[str, Write]] = {}  # slot -> resource version, write
-        self._refused: dict[
-            Hashable, tuple[IngressPatch | StatusPatch, ClusterError]
-        ] = {}  # slot -> what was not taken
+        self._refused: dict[Hashable, Refused] = {}  # slot -> what was not taken
         self._is_busy = False  # the API server has asked to wait, and that was told
         self._backoff = Backoff()
 
@@ -91,10 +90,12 @@ class Publisher:
 
     def refused(self, snapshot: Snapshot) -> Iterator[EventNote]:
         """Yield what the API server does not let us write to an Ingress, for whoever owns it."""
-        for write, error in self._refused.values():
+        for slot, (write, error) in list(self._refused.items()):
             ref = write.ingress
             ingress = snapshot.ingresses.get(f"{ref.namespace}/{ref.name}")
-            if ingress is not None:
+            if ingress is None:
+                del self._refused[slot]
+            else:
                 what = "finalizer and annotations" if isinstance(write, IngressPatch) else "status"
                 yield EventNote(
                     object=ref,

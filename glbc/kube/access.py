@@ -84,7 +84,7 @@ def needs(config: Config) -> tuple[Need, ...]:
 
 
 def check_access(api: Api, config: Config) -> None:
-    """Ask for every verb that is needed.
+    """Ask for every verb that is needed; `api` is closed when that fails.
 
     Raises:
         ClusterError: some are missing; the message names them all.
@@ -100,8 +100,14 @@ def check_access(api: Api, config: Config) -> None:
 def _missing(api: Api, config: Config) -> list[str]:
     """Return what is refused, in the order of the table."""
     verbs = [(need, verb) for need in needs(config) for verb in need.verbs]
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="access") as threads:
+    threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="access")
+    try:
         allowed = list(threads.map(lambda one: _may(api, *one), verbs))
+    except BaseException:  # a signal, too: nobody waits for a server that hangs
+        threads.shutdown(wait=False, cancel_futures=True)
+        api.close()
+        raise
+    threads.shutdown()
     return [need.told(verb) for (need, verb), may in zip(verbs, allowed, strict=True) if not may]
 
 

@@ -304,9 +304,8 @@ class Reflector:
             finally:
                 lived = time.monotonic() - began
                 if not said and lived >= timing.silence:
-                    self._version = (
-                        ""  # one put back to older data is silent up to a version it had
-                    )
+                    # a server that was put back to older data is silent up to a version it had
+                    self._version = ""
                 self._set_closed(good=good or lived >= timing.short_lived)
                 if lived >= timing.short_lived:
                     self._failures = 0

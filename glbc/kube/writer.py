@@ -71,7 +71,7 @@ class Writer:
                 case EventNote():
                     self._note(write)
         except ApiError as error:
-            self._rests_until = self._monotonic() + error.retry_after
+            self._rests_until = max(self._rests_until, self._monotonic() + error.retry_after)
             raise
 
     def _patch_metadata(self, write: IngressPatch) -> None:

@@ -91,8 +91,7 @@ def test_a_call_that_is_not_answered_keeps_the_lease(one: World) -> None:
     one.send("gce", signal.SIGSTOP)
     try:
         apply(one, "unanswered")
-        one.until(lambda: finalized(one, "unanswered"), "work begins")
-        time.sleep(0.5)
+        one.until(lambda: one.ask("GET", f"http://{one.page}/state.json")["flying"], "work begins")
         said = ended(one)
     finally:
         one.send("gce", signal.SIGCONT)
@@ -161,6 +160,24 @@ def test_a_start_that_waits_for_the_api_server_ends_at_once(one: World) -> None:
         assert time.monotonic() - began < SOON
     finally:
         one.ask("DELETE", f"{one.kube}/_fake/faults")
+
+
+def test_a_start_that_asks_a_server_which_hangs_ends_at_once(one: World) -> None:
+    one.trouble_kube(resource="selfsubjectaccessreviews", times=-1, delay=60)
+    asked = reviews(one)
+    try:
+        one.start_glbc(ready=False)
+        one.until(lambda: reviews(one) >= asked + 8, "it asks")
+        began = time.monotonic()
+        assert one.end("glbc") == 0
+        assert time.monotonic() - began < SOON
+    finally:
+        one.ask("DELETE", f"{one.kube}/_fake/faults")
+
+
+def reviews(one: World) -> int:
+    counts = one.ask("GET", f"{one.kube}/_fake/counts")["counts"]
+    return sum(row["count"] for row in counts if row["resource"].startswith("selfsubjectaccess"))
 
 
 def test_signals_that_come_in_a_row_are_one(one: World) -> None:
