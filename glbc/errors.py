@@ -67,9 +67,10 @@ class Rejected(CloudError):
 class ClusterError(GlbcError):
     """The Kubernetes API refused or failed a call."""
 
-    def __init__(self, message: str, *, status: int = 0) -> None:
+    def __init__(self, message: str, *, status: int = 0, retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after = retry_after  # seconds; 0 when the server named none
 
 
 class NotLeading(CloudError, ClusterError):

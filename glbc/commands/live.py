@@ -19,6 +19,7 @@ from glbc.config import Config
 from glbc.engine.ports import Clock
 from glbc.engine.window import Window
 from glbc.model.finding import Finding
+from glbc.model.views import VIEWS
 from glbc.naming import Namer
 from glbc.ops.http import SHUT, Answer, Route, Server
 from glbc.ops.metrics import Metrics
@@ -98,10 +99,15 @@ class Pulse:
         return _said("ok", HTTPStatus.OK)
 
     def ready(self) -> Answer:
-        """Say whether cluster and cloud have been seen, so that it leads or can take over at once."""
-        if self._window.scene is None:
+        """Say whether cluster and cloud have been seen, so that it leads or can take over at once.
+
+        What cannot be seen just now is named; it is no reason to be unready: what can be done, is.
+        """
+        scene = self._window.scene
+        if scene is None:
             return _said(UNSEEN, HTTPStatus.SERVICE_UNAVAILABLE)
-        return _said("ok", HTTPStatus.OK)
+        unseen = ", ".join(sorted(VIEWS.keys() - scene.snapshot.complete))
+        return _said(f"ok, but not all of {unseen} can be seen" if unseen else "ok", HTTPStatus.OK)
 
 
 def _said(words: str, status: HTTPStatus) -> Answer:

@@ -30,7 +30,7 @@ from glbc.engine.journal import Journals
 from glbc.engine.loop import Loop, run
 from glbc.engine.pace import Pace
 from glbc.engine.ports import Clock
-from glbc.engine.workers import ThreadWorkers
+from glbc.engine.workers import CLUSTER, ThreadWorkers
 from glbc.errors import GlbcError
 from glbc.kube.identity_watch import IdentityChanged
 from glbc.kube.lease import Candidacy
@@ -44,6 +44,7 @@ from glbc.ops.metrics import Metrics, Sources
 log = structlog.get_logger()
 
 STOP_SEC: Final = 3.0  # how long what is under way may take after a signal
+MOST_STOP_SEC: Final = 7 * STOP_SEC  # page and loop, workers, Lease (twice), watches
 LEAD_SEC: Final = 1.0  # how long a start waits to lead at once; then it goes on as a standby
 LOOK_SEC: Final = 10.0  # how often it is checked that the watches' threads live
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -105,17 +106,17 @@ def main(config: Config) -> int:
     thread = threading.Thread(target=run_loop, name="loop", daemon=True)
     thread.start()
     end = _wait_for(told, connection)
+    _ignore_signals()
     _tell(end)
     stop.set()
     stop_page()
     bell.ring()
     thread.join(STOP_SEC)
-    all_ended = workers.stop(STOP_SEC) and not thread.is_alive()
-    _step_down(candidacy, all_ended=all_ended)
+    all_ended = _wind_up(loop, thread, workers, connection)
     connection.close()
+    log.info("stopped", all_ended=all_ended)
     if journal is not None:
         journal.close()
-    log.info("stopped", all_ended=all_ended)
     code = 1 if isinstance(end, Exception) else 0
     if not all_ended:  # Python would wait for these threads, perhaps for minutes
         _exit(code)
@@ -143,14 +144,36 @@ def _stand(candidacy: Candidacy | None) -> None:
         candidacy.acquire(LEAD_SEC)
 
 
-def _step_down(candidacy: Candidacy | None, *, all_ended: bool) -> None:
-    """Let others lead: at once, or after the Lease's duration while something is still under way."""
+def _wind_up(
+    loop: Loop, thread: threading.Thread, workers: ThreadWorkers, connection: Connection
+) -> bool:
+    """Finish what ends in time, abandon the rest, and let others lead; tell whether all has ended."""
+    busy = workers.stop(STOP_SEC)
+    connection.gate.shut()  # whatever is still under way begins no further write
+    ended = not thread.is_alive()
+    if ended:
+        loop.finish()
+    if busy:
+        log.warning("abandoned", jobs=loop.in_flight())
+    _step_down(connection.candidacy, quiet=CLUSTER not in busy and not connection.cloud.sending)
+    return ended and not busy
+
+
+def _step_down(candidacy: Candidacy | None, *, quiet: bool) -> None:
+    """Let others lead: at once, or after the Lease's duration while a write may still arrive.
+
+    An operation that runs holds up nobody: whoever follows finds it in the cloud.
+    """
     if candidacy is None:
         return
-    if all_ended:
-        candidacy.release(STOP_SEC)
+    if quiet:
+        led = candidacy.term() != 0
+        released = candidacy.release(STOP_SEC)
+        if led:
+            log.info("stepped_down", lease_released=released)
     else:
         candidacy.end(STOP_SEC)
+        log.warning("lease_kept", why="a write is on its way: the Lease lasts its duration")
 
 
 def _exit(code: int) -> None:
@@ -203,4 +226,11 @@ def _tell(end: Told) -> None:
 
 def _leave_the_start(_number: int, _frame: FrameType | None) -> None:
     """End at once: nothing is under way yet."""
+    _ignore_signals()
     raise SystemExit(0)
+
+
+def _ignore_signals() -> None:
+    """Let a second signal change nothing: it would find Python half torn down, and kill it."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

@@ -119,7 +119,9 @@ class Inherited:
 
     def _give_up(self, now: float) -> None:
         if self._unlisted and now >= self._began + LIST_SEC:
-            log.warning("operations_not_listed", project=", ".join(sorted(self._unlisted)), error="given up")
+            log.warning(
+                "operations_not_listed", project=", ".join(sorted(self._unlisted)), error="given up"
+            )
             self._unlisted = set()
         if self._running and now >= self._began + self._patience_sec:
             shown = sorted(str(key) for key in self.held())

@@ -170,6 +170,10 @@ class Loop:
         self.window.show(self.turn, flying, states, self._kinds())
         return listing or started or asked or told
 
+    def finish(self) -> None:
+        """Take note of what has ended since the last turn; start nothing more."""
+        self._fold()
+
     def in_flight(self) -> int:
         """Return the number of cloud jobs that have not come back."""
         busy = len(self._flying) + len(self._reading) + len(self._listing)
@@ -468,7 +472,7 @@ class Loop:
         )
         current = list(writes(snapshot, desired, due, actual, self._reports.of(turn)))
         self._reports.noted(current)
-        current.extend(self._reports.events(turn))
+        current.extend((*self._reports.events(turn), *self._publisher.refused(snapshot)))
         current.extend(
             what_holds(snapshot, desired, due, actual, namer=self.namer, config=self.config)
         )

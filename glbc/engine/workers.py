@@ -20,6 +20,9 @@ from glbc.model.calls import EventNote, Write
 
 log = structlog.get_logger()
 
+CLOUD: Final = "cloud"
+CLUSTER: Final = "cluster"
+
 Item = TypeVar("Item")
 
 OBSERVES: Final = (ListJob, HealthJob, OperationsJob, QuotaJob)
@@ -49,6 +52,7 @@ class ThreadWorkers:
         self._teller = ThreadPoolExecutor(1, thread_name_prefix="events")
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._written: queue.SimpleQueue[tuple[Write, ClusterError | None]] = queue.SimpleQueue()
+        self._stopped = False
 
     def start(self, job: Job) -> None:
         """Run the job as soon as a thread is free; what is asked never waits behind actions."""
@@ -56,7 +60,12 @@ class ThreadWorkers:
         pool.submit(self._run, job)
 
     def publish(self, write: Write) -> None:
-        """Carry out a Kubernetes write, one after the other; an address never waits behind events."""
+        """Carry out a Kubernetes write, one after the other; an address never waits behind events.
+
+        After `stop` it is left undone: what is due then is found again by whoever follows.
+        """
+        if self._stopped:
+            return
         pool = self._teller if isinstance(write, EventNote) else self._publisher
         pool.submit(self._write, write, self._fence.term())
 
@@ -68,18 +77,20 @@ class ThreadWorkers:
         """Return how the published writes ended."""
         return _drained(self._written)
 
-    def stop(self, seconds: float) -> bool:
-        """Start nothing more; wait for what is under way, and tell whether all of it has ended."""
-        pools = (self._cloud, self._observe, self._publisher, self._teller)
-        for pool in pools:
+    def stop(self, seconds: float) -> frozenset[str]:
+        """Start nothing more; wait for what is under way, and tell what has not ended."""
+        self._stopped = True
+        pools = {CLOUD: (self._cloud, self._observe), CLUSTER: (self._publisher, self._teller)}
+        waits = []
+        for where, pool in ((where, pool) for where, some in pools.items() for pool in some):
             pool.shutdown(wait=False, cancel_futures=True)
-        waits = [threading.Thread(target=pool.shutdown, daemon=True) for pool in pools]
-        deadline = self._clock.monotonic() + seconds
-        for wait in waits:
+            wait = threading.Thread(target=pool.shutdown, daemon=True)
             wait.start()
-        for wait in waits:
+            waits.append((where, wait))
+        deadline = self._clock.monotonic() + seconds
+        for _, wait in waits:
             wait.join(max(0.0, deadline - self._clock.monotonic()))
-        return not any(wait.is_alive() for wait in waits)
+        return frozenset(where for where, wait in waits if wait.is_alive())
 
     def _run(self, job: Job) -> None:
         try:

@@ -10,6 +10,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -27,6 +28,7 @@ from glbc.errors import (
     Transient,
 )
 from glbc.gcp import table
+from glbc.gcp.inflight import InFlight
 from glbc.gcp.limiter import Class, Limiter
 from glbc.gcp.refusals import failed, one_line, refused
 from glbc.gcp.retry import Retry
@@ -125,6 +127,7 @@ class GoogleCloud:
         self._call_timeout_sec = call_timeout_sec
         self._operation_timeout_sec = operation_timeout_sec
         self._retry = retry or Retry()
+        self.sending = InFlight()  # what another process must not be let in before
         self._fence = fence
         self._library = _Library()
         credentials = self._credentials(anonymous)
@@ -364,12 +367,12 @@ class GoogleCloud:
         """
         library = self._library
         self._limiter.take(calls, patient=patient)
-        check()
+        timeout = timeout_sec or self._call_timeout_sec
         began = time.monotonic()
         try:
-            answer = method(
-                request=request, retry=None, timeout=timeout_sec or self._call_timeout_sec
-            )
+            with self.sending if calls is Class.WRITE else nullcontext():
+                check()
+                answer = method(request=request, retry=None, timeout=timeout)
         except library.failures as error:
             meant = self._cloud_error(what, error)
             self._tell(request, began, meant.status, type(meant).__name__)

@@ -197,6 +197,7 @@ class InProcessApi:
                 answer.body.get("message", ""),
                 status=answer.status,
                 reason=answer.body.get("reason", ""),
+                retry_after=float(answer.headers.get("retry-after", 0)),
             )
         return answer.encoded()
 
@@ -210,7 +211,8 @@ class InProcessCluster:
         self.broken = False
         self.unreadable: set[str] = set()  # Secrets that no read by name gets
         self._named: frozenset[str] = frozenset()
-        self._writer = Writer(InProcessApi(world))  # type: ignore[arg-type]
+        monotonic = world.clock.monotonic
+        self._writer = Writer(InProcessApi(world), monotonic=monotonic)  # type: ignore[arg-type]
         self._cached: tuple[Any, Snapshot] | None = None
 
     def want_credentials(self, names: Collection[str]) -> None:
@@ -349,7 +351,7 @@ class House:
     def start(self) -> None:
         """Start a fresh controller: nothing of an earlier one is known to it."""
         self.cloud = InProcessCloud(self.gce)
-        self.cluster = InProcessCluster(self.kube)
+        self.cluster = self.make_cluster()
         runner = Runner(self.cloud, self.clock, self.fence)
         self.workers = InlineWorkers(runner, self.cluster, self.seed, self.fence)
         self.loop = Loop(
@@ -362,6 +364,10 @@ class House:
             fence=self.fence,
             pace=self.pace,
         )
+
+    def make_cluster(self) -> Any:
+        """Return the Cluster port of a fresh controller."""
+        return InProcessCluster(self.kube)
 
     def twin(self) -> "House":
         """Return a house with copies of the worlds as they are now, and a fresh controller."""

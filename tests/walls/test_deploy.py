@@ -12,6 +12,8 @@ import msgspec
 import pytest
 import yaml
 
+from glbc.commands.connect import SYNC_SEC
+from glbc.commands.run import MOST_STOP_SEC
 from glbc.config import Config, Section, parse
 from glbc.engine.exchange import OK
 from glbc.engine.journal import Result
@@ -19,6 +21,7 @@ from glbc.errors import MEANING
 from glbc.ops import catalogue
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+SLACK_SEC = 5  # for Python to end, and for a preStop of somebody
 CONFIG = DEPLOY / "config.yaml"
 ALERTS = DEPLOY / "alerts.yaml"
 OPERATIONS = (DEPLOY.parent / "docs" / "operations.md").read_text()
@@ -73,6 +76,23 @@ def test_the_configuration_has_every_setting_at_its_default(update_golden: bool)
         CONFIG.write_text(config_file())
     assert CONFIG.read_text() == config_file()
     assert parse(CONFIG.read_text(), "config.yaml") == Config()
+
+
+def pod() -> dict[str, Any]:
+    """The Pod that the Deployment makes."""
+    documents = yaml.safe_load_all((DEPLOY / "glbc.yaml").read_text())
+    (found,) = (one for one in documents if one["kind"] == "Deployment")
+    template: dict[str, Any] = found["spec"]["template"]["spec"]
+    return template
+
+
+def test_a_pod_gets_the_time_that_stopping_may_take() -> None:
+    assert pod()["terminationGracePeriodSeconds"] >= MOST_STOP_SEC + SLACK_SEC
+
+
+def test_a_pod_gets_the_time_that_starting_may_take() -> None:
+    probe = pod()["containers"][0]["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= 2 * SYNC_SEC
 
 
 def test_every_setting_is_explained() -> None:
