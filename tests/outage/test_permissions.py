@@ -26,6 +26,7 @@ PLURALS = {
     "Service": "services",
     "Node": "nodes",
     "Pod": "pods",
+    "EndpointSlice": "endpointslices",
     "BackendConfig": "backendconfigs",
     "FrontendConfig": "frontendconfigs",
     "IngressParameters": "ingressparameters",
