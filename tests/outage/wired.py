@@ -22,8 +22,9 @@ from glbc.kube.cluster import KubeCluster
 from glbc.kube.reflector import Timing
 from glbc.model.calls import Verb
 from glbc.model.views import VIEWS
-from glbc.ops.metrics import Metrics
+from glbc.ops.counters import Counters
 from tests.support.house import House
+from tests.support.observed import metrics_of
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 TOKEN = "token-of-glbc"
@@ -61,7 +62,7 @@ class Wired(House):
     def start(self) -> None:
         """Start a fresh controller."""
         super().start()
-        self.metrics = Metrics(lambda: self.loop.turn, VIEWS)
+        self.metrics = metrics_of(self, Counters())
         self.pulse = Pulse(self.loop.window, self.config, self.clock)
         self.cluster.start()
 

@@ -1,6 +1,6 @@
 """A house that is looked at as a scraper and a person with a browser do."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -13,6 +13,20 @@ from glbc.ops.metrics import Metrics, Sources
 from tests.support.house import House
 
 
+def metrics_of(house: House, counters: Counters, losses: Callable[[], int] = int) -> Metrics:
+    """Return the metrics of a house that has started; `losses` tells how often its fence was lost."""
+    sources = Sources(
+        window=house.loop.window,
+        pace=house.loop.pace,
+        clock=house.clock,
+        kinds=tuple(VIEWS),
+        leads=lambda: house.fence.term() != 0,
+        losses=losses,
+        expiry=lambda pem: certificates.read(pem).expires,
+    )
+    return Metrics(counters, sources)
+
+
 class Observed:
     """What `glbc run` wires around the loop, for a house; ask after `House.start`."""
 
@@ -23,19 +37,9 @@ class Observed:
         house.pace = Pace(house.clock, self.counters.programmed)
         house.start()
         self.losses = 0
-        loop = house.loop
-        sources = Sources(
-            window=loop.window,
-            pace=loop.pace,
-            clock=house.clock,
-            kinds=tuple(VIEWS),
-            leads=lambda: house.fence.term() != 0,
-            losses=lambda: self.losses,
-            expiry=lambda pem: certificates.read(pem).expires,
-        )
-        self.metrics = Metrics(self.counters, sources)
+        self.metrics = metrics_of(house, self.counters, lambda: self.losses)
         self.routes: Mapping[str, Route] = live.routes(
-            loop.window, house.namer, house.config, house.clock, self.metrics
+            house.loop.window, house.namer, house.config, house.clock, self.metrics
         )
 
     def scraped(self) -> dict[tuple[str, ...], float]:
