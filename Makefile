@@ -3,16 +3,20 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
 MINUTES ?= 10
+UPGRADE ?=
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command "make lock" $(UPGRADE)
 
-.PHONY: help demo up test check format lint types walls golden picture bench soak lock clean
+.PHONY: help demo up test check format lint types walls pages golden picture bench soak lock clean
 
 help:            ## show this list
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/ →/' | sort
 
-.venv/installed: pyproject.toml requirements.lock
+.venv/installed: pyproject.toml requirements-dev.lock
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(PIP) --require-hashes -r requirements-dev.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: .venv/installed    ## the walkthrough, step by step, then changes under load; exit 0 only if all of it held
@@ -25,7 +29,7 @@ up: .venv/installed      ## the fakes and glbc, left running, with lines to try
 test: .venv/installed    ## every test
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope
 
-check: .venv/installed format lint types walls    ## format, lint, types, walls
+check: .venv/installed format lint types walls pages    ## format, lint, types, walls, generated pages
 
 format: .venv/installed
 	$(BIN)/ruff format --check .
@@ -39,6 +43,9 @@ types: .venv/installed
 walls: .venv/installed
 	$(BIN)/lint-imports --no-logo
 
+pages: .venv/installed
+	$(BIN)/python -m pytest -n $(JOBS) tests/walls
+
 golden: .venv/installed  ## rewrite the golden files; review the diff
 	$(BIN)/python -m pytest tests/golden --update-golden
 
@@ -51,8 +58,10 @@ bench: .venv/installed   ## counts and ratios of one run, as a table
 soak: .venv/installed    ## random trouble and every crash point, for MINUTES=10
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
-lock: .venv/installed    ## write requirements.lock from what is installed now
-	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check > requirements.lock
+lock: .venv/installed    ## write the locks anew, at the versions they have; UPGRADE=--upgrade for newer ones
+	$(COMPILE) pyproject.toml --group fakes --group dev --output-file requirements-dev.lock
+	$(COMPILE) pyproject.toml --constraint requirements-dev.lock --output-file requirements.lock
+	$(COMPILE) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
 
 clean:                   ## remove everything that was installed or made
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .run

@@ -21,6 +21,7 @@ from typing import IO, Any, Final, Self
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from fakes.nodes.settings import pod_range
 from fakes.nodes.slices import claimed
 
 PROJECT: Final = "demo"
@@ -58,6 +59,7 @@ class Stack:
         self._claims = ExitStack()
         self.gce = f"http://127.0.0.1:{_free_port()}"
         self.kube = f"http://127.0.0.1:{_free_port()}"
+        self.nodes = f"http://127.0.0.1:{_free_port()}"  # where the machines are told what to do
         self.page = f"127.0.0.1:{_free_port()}"  # where glbc shows its live picture
         self.kubeconfig = directory / "kubeconfig"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -104,7 +106,8 @@ class Stack:
             return
         fakes = [sys.executable, "-m", "fakes"]
         mine = ["--server", self.kube, "--gce", self.gce, "--slice", str(self.slice)]
-        self.start("nodes", [*fakes, "nodes", *mine, "--time-scale", "0.1"])
+        port = self.nodes.rpartition(":")[2]
+        self.start("nodes", [*fakes, "nodes", *mine, "--port", port, "--time-scale", "0.1"])
         directory = str(self.directory / "edge")
         where = ["--gce", self.gce, "--directory", directory]
         self.start("edge", [*fakes, "edge", *where, "--cold-sec", str(self.cold_sec)])
@@ -183,8 +186,15 @@ class Stack:
 
     def seed_nodes(self, nodes: Sequence[tuple[str, str, str]] = NODES) -> None:
         """Make the machines: an instance in the cloud and a ready Node in the cluster for each."""
+        ranges = {name: pod_range(0, int(address.rpartition(".")[2])) for name, _, address in nodes}
         instances = [
-            {"name": name, "zone": zone, "tags": ["node"], "ip": address}
+            {
+                "name": name,
+                "zone": zone,
+                "tags": ["node"],
+                "ip": address,
+                "alias_ranges": [ranges[name]],
+            }
             for name, zone, address in nodes
         ]
         self.ask("POST", f"{self.gce}/_fake/seed", {"instances": instances})
@@ -194,7 +204,11 @@ class Stack:
                 "apiVersion": "v1",
                 "kind": "Node",
                 "metadata": {"name": name, "labels": labels},
-                "spec": {"providerID": f"gce://{PROJECT}/{zone}/{name}"},
+                "spec": {
+                    "providerID": f"gce://{PROJECT}/{zone}/{name}",
+                    "podCIDR": ranges[name],
+                    "podCIDRs": [ranges[name]],
+                },
             }
             self.ask("POST", f"{self.kube}/api/v1/nodes", node)
             status = {

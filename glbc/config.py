@@ -129,11 +129,12 @@ class CloudConfig(Section, frozen=True):
     call_timeout_sec: CallSec = 60
     # seconds, 1-3600; how long one HTTP call may take
     reads_per_min: Count = 700
-    # lists, gets and reads of health; the default is under half of what a project is documented to have; 0: no limit
+    # lists, gets and reads of health; under half of the 1500 that Google's page of rate quotas (compute/docs/api-rate-limits)
+    # gave a project for `read_requests`; the simplified quotas that follow on them are higher; 0: no limit
     writes_per_min: Count = 700
-    # mutations; likewise
+    # mutations; likewise (`default`)
     waits_per_min: Count = 700
-    # waits for operations; likewise
+    # waits for operations; likewise; those in zones are heavy-weight reads of their region, and there are few
 
 
 class KubeConfig(Section, frozen=True):

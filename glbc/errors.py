@@ -12,10 +12,14 @@ class GlbcError(Exception):
 
 
 class CloudError(GlbcError):
-    """Compute Engine refused or failed a call. `reason` is its reason code, `status` its HTTP code."""
+    """Compute Engine refused or failed a call.
 
-    def __init__(self, message: str, *, reason: str = "", status: int = 0) -> None:
+    `reason` is its reason code, `status` its HTTP code, `quota` the quota that is exceeded, where it names one.
+    """
+
+    def __init__(self, message: str, *, reason: str = "", status: int = 0, quota: str = "") -> None:
         super().__init__(message)
+        self.quota = quota
         self.reason = reason
         self.status = status
 
@@ -63,9 +67,10 @@ class Rejected(CloudError):
 class ClusterError(GlbcError):
     """The Kubernetes API refused or failed a call."""
 
-    def __init__(self, message: str, *, status: int = 0) -> None:
+    def __init__(self, message: str, *, status: int = 0, retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after = retry_after  # seconds; 0 when the server named none
 
 
 class NotLeading(CloudError, ClusterError):
@@ -80,6 +85,7 @@ MEANING: Final[tuple[tuple[int, str, type[CloudError]], ...]] = (
     (403, "userRateLimitExceeded", RateLimited),
     (403, "quotaExceeded", QuotaExceeded),  # wait long, say so on the Ingress
     (0, "QUOTA_EXCEEDED", QuotaExceeded),
+    (0, "RESOURCE_QUOTA_EXCEEDED", QuotaExceeded),
     (0, "CONCURRENT_OPERATIONS_QUOTA_EXCEEDED", RateLimited),
     (0, "RATE_LIMIT_EXCEEDED", RateLimited),
     (401, ANY, Denied),

@@ -380,7 +380,11 @@ PLANNED: Final = (
         "Compute Engine refused it; it is tried again after a while, or when it changes.",
         "Do what the message says: a quota, a permission, a value.",
     ),
-    Row("ViewIncomplete", "Not all of the cluster can be seen: nothing is taken away yet.", ""),
+    Row(
+        "ViewIncomplete",
+        "Not all of the cluster can be seen: nothing is taken away yet.",
+        "The log says why: mostly a permission (`deploy/rbac.yaml`), or an object that cannot be read.",
+    ),
     Row(
         "SuddenlyEmpty",
         "Ingresses are missing that nobody was seen to delete: nothing is taken away until a resync "
@@ -519,6 +523,12 @@ TOLD: Final = (
         "`glbc gc --ingress NAMESPACE/NAME` deletes it; an Ingress of the same name takes it over.",
     ),
     Row("BackendHealthy", "A backend that was told to fail answers again.", ""),
+    Row(
+        "NotWritten",
+        "The API server refuses what glbc has to write to the Ingress: its finalizer and annotations, "
+        "without which nothing is made for it, or its status. It is tried again and again.",
+        "Do what the message says: mostly a permission (`deploy/rbac.yaml`) or an admission webhook.",
+    ),
 )
 
 

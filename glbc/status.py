@@ -38,6 +38,7 @@ class Told(StrEnum):
     UNHEALTHY = "BackendUnhealthy"
     HEALTHY = "BackendHealthy"
     ORPHANED = "Orphaned"
+    NOT_WRITTEN = "NotWritten"
 
 
 TOLD: Mapping[Reason, str] = {
@@ -51,6 +52,7 @@ TOLD: Mapping[Reason, str] = {
     Reason.DISRUPTIVE: "Disruptive",
     Reason.OVER_BUDGET: "OverBudget",
 }
+UNSEEN = frozenset({Reason.VIEW_INCOMPLETE, Reason.SUDDENLY_EMPTY})
 SHARED_KINDS = frozenset(
     {
         Kind.BACKEND_SERVICE,
@@ -117,18 +119,24 @@ def what_holds(
     namer: Namer,
     config: Config,
 ) -> Iterator[EventNote]:
-    """Yield why an Ingress that goes is still there: what of it the cloud refuses to delete."""
+    """Yield why an Ingress that goes is still there: what of it may not be deleted, or not yet."""
     due = {str(one.key) for one in plan.actions} | {str(one.key) for one in plan.blocked}
     held = [
         blocked
         for blocked in plan.blocked
         if blocked.op is Op.DELETE
-        and (blocked.reason in TOLD or (blocked.reason is Reason.IN_USE and blocked.by not in due))
+        and (
+            blocked.reason in TOLD.keys() | UNSEEN
+            or (blocked.reason is Reason.IN_USE and blocked.by not in due)
+        )
     ]
     for name in sorted(desired.leaving) if held else ():
         ingress = snapshot.ingresses[name]
         own = leaving_keys(ingress, desired, namer, config)
-        for blocked in held:
+        told = [one for one in held if one.reason in UNSEEN and one.key in own][
+            :1
+        ]  # the same of all
+        for blocked in told or held:
             shared = blocked.key.kind in SHARED_KINDS and not (
                 _is_denied_firewall(blocked) or held_by_others(blocked.key, actual)
             )

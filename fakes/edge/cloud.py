@@ -46,6 +46,13 @@ class Picture:
             if path.startswith(prefix):
                 yield path, self.bodies[path]
 
+    def zonal(self, kind: str) -> Iterator[tuple[str, Json]]:
+        """Yield path and body of every resource of a kind in any zone, in order."""
+        for path in sorted(self.bodies):
+            place, _, rest = path.partition("/")
+            if place == "zones" and rest.split("/")[1:2] == [kind]:
+                yield path, self.bodies[path]
+
 
 class Source:
     """The fake cloud's own endpoints. Keeps no connection, so threads may share it."""

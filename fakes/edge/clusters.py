@@ -4,12 +4,13 @@ Health checks run in Envoy against the same ports as the cloud's; intervals are 
 are not. What no firewall rule lets the checkers reach is unhealthy whatever Envoy finds.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from fakes.edge.actions import affinity, duration
-from fakes.edge.cloud import Json, Picture, name_of
+from fakes.edge.attached import Attachment
+from fakes.edge.cloud import Json, Picture, name_of, tail
 from fakes.edge.firewall import admits
 
 TYPE: Final = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
@@ -62,8 +63,16 @@ class Endpoint:
     host: str = ""  # what a probe asks for by name; "": the address
 
 
-def endpoints(picture: Picture, service: Json) -> list[Endpoint]:
-    """Return the endpoints of a backend service, each address once, in order."""
+def endpoints(
+    picture: Picture, service: Json, unknown: Collection[Attachment] = ()
+) -> list[Endpoint]:
+    """Return the endpoints of a backend service, each address once, in order.
+
+    Args:
+        picture: what the cloud shows.
+        service: the backend service.
+        unknown: endpoints that are not served from yet.
+    """
     firewalls = [body for _, body in picture.within("firewalls")]
     check = _check(picture, service)
     found: dict[tuple[str, int], Endpoint] = {}
@@ -71,7 +80,10 @@ def endpoints(picture: Picture, service: Json) -> list[Endpoint]:
         group = picture.of(backend.get("group", ""))
         if group is None or backend.get("capacityScaler") == 0:
             continue
+        path = tail(backend["group"])
         for instance, ip, port in _members(picture, group, service):
+            if Attachment(path, ip, port) in unknown:
+                continue
             machine = picture.of(instance) or {}
             probed = _probed_port(check, group, port) if check else port
             # whatever a probe may not reach, a request may not either

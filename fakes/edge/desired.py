@@ -1,11 +1,12 @@
 """Everything Envoy should be told, from one picture of the cloud. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from fakes.edge import clusters, listeners, routes
+from fakes.edge.attached import Attachment
 from fakes.edge.cloud import Json, Picture
 from fakes.edge.clusters import Endpoint
 
@@ -39,19 +40,25 @@ class Desired:
     problems: tuple[str, ...] = ()
 
 
-def desired(picture: Picture, place: Place, cold: frozenset[str] = frozenset()) -> Desired:
+def desired(
+    picture: Picture,
+    place: Place,
+    cold: Collection[str] = frozenset(),
+    unknown: Collection[Attachment] = frozenset(),
+) -> Desired:
     """Return what Envoy should be told about a picture of the cloud.
 
     Args:
         picture: what the cloud shows.
         place: where it goes.
         cold: the names of backend services that the cloud does not probe yet.
+        unknown: network endpoints that the cloud does not send requests to yet.
     """
     services = {body["name"]: body for _, body in picture.within("backendServices")}
     eds, cds, members = dict[str, Json](), dict[str, Json](), dict[str, tuple[Endpoint, ...]]()
     for name, service in services.items():
         path = place.file("endpoints", name)
-        rows = clusters.endpoints(picture, service)
+        rows = clusters.endpoints(picture, service, unknown)
         if name in cold:
             rows = [replace(row, reachable=False) for row in rows]
         members[name] = tuple(rows)

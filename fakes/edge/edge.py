@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from fakes.edge.attached import Attached
 from fakes.edge.cloud import Source
 from fakes.edge.clusters import Endpoint
 from fakes.edge.cold import Cold
@@ -46,6 +47,7 @@ class Settings:
     port_offset: int = PORT_OFFSET  # added to ports where the system refuses low ones
     concurrency: int = 1  # Envoy's worker threads
     cold_sec: float = 0.0  # how long a backend answers nothing once a front end leads to it
+    attach_sec: float = 5.0  # until an attached endpoint is sent requests; scaled (recalled)
 
 
 class Edge:
@@ -72,6 +74,7 @@ class Edge:
         self._reporter = Reporter(self._source)
         self._converger = Converger(Files(self.directory), self.envoy)
         self._cold = Cold(self.settings.cold_sec)
+        self._attached = Attached(self.settings.attach_sec * self.settings.time_scale)
         self._place = Place(self.directory, self.settings.time_scale, self.offset)
         self._members: Mapping[str, tuple[Endpoint, ...]] = {}
         self._forgotten = threading.Event()  # the cloud was reset
@@ -150,10 +153,12 @@ class Edge:
     def _converge(self) -> float | None:
         """Tell Envoy what the cloud shows; return when to do so again though nothing changes."""
         picture, now = self._source.picture(), time.monotonic()
-        wanted = desired(picture, self._place, self._cold.names(picture, now))
+        cold, unknown = self._cold.names(picture, now), self._attached.unknown(picture, now)
+        wanted = desired(picture, self._place, cold, unknown)
         self._members = wanted.members  # health is told before routes are there
         self._converger.apply(wanted)
-        return self._cold.wake_at(now)
+        wakes = (self._cold.wake_at(now), self._attached.wake_at(now))
+        return min((at for at in wakes if at is not None), default=None)
 
     def _probe(self) -> None:
         """Tell the cloud what Envoy sees."""

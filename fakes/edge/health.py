@@ -1,23 +1,32 @@
 """What Envoy sees, told to the fake cloud: getHealth answers with it."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from fakes.edge.cloud import Json, Source
 from fakes.edge.clusters import Endpoint
 from fakes.edge.envoy import Seen
 
-Row = tuple[str, str, int]  # group, instance, port
+
+class Row(NamedTuple):
+    """One endpoint as one backend service sees it; names."""
+
+    service: str
+    group: str
+    instance: str
+    ip: str
+    port: int
 
 
 def states(members: Mapping[str, tuple[Endpoint, ...]], seen: Seen) -> dict[Row, bool]:
-    """Return how every endpoint is; one that two services share is well if both say so."""
+    """Return how every endpoint of every backend service is."""
     found: dict[Row, bool] = {}
     for name, rows in members.items():
         hosts = seen.get(name, {})
         for e in rows:
             host = hosts.get((e.ip, e.port))
-            row = (e.group, e.instance, e.port)
-            found[row] = host is not None and host.healthy and found.get(row, True)
+            row = Row(name, e.group, e.instance, e.ip, e.port)
+            found[row] = host is not None and host.healthy
     return found
 
 
@@ -51,6 +60,4 @@ class Reporter:
 
 
 def _told(row: Row, well: bool) -> Json:
-    group, instance, port = row
-    state = "HEALTHY" if well else "UNHEALTHY"
-    return {"state": state, "group": group, "instance": instance, "port": port}
+    return {"state": "HEALTHY" if well else "UNHEALTHY"} | row._asdict()

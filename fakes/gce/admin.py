@@ -9,6 +9,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
 
 from fakes.gce import faults, host, iam
+from fakes.gce.cloud import Probed
 from fakes.gce.errors import ApiError
 from fakes.gce.wire import Json, Later, Request, Response
 
@@ -111,18 +112,14 @@ def _clear_faults(world: "World", _request: Request, _waited: float) -> Json:
 
 
 def _health(world: "World", request: Request, _waited: float) -> Json:
-    """Set `{state, group, instance, port}`, `{warmup}`, or a list of such rows."""
+    """Set `{state, service, group, instance, ip, port}`, `{warmup}`, or a list of such rows."""
     rows = request.body if isinstance(request.body, list) else [request.body]
     for row in rows:
         if "warmup" in row:
             world.health.warmup = float(row["warmup"])
             continue
-        world.health.set(
-            row["state"],
-            group=row.get("group", ""),
-            instance=row.get("instance", ""),
-            port=int(row.get("port", 0)),
-        )
+        meant = {name: row[name] for name in Probed._fields if name != "port" and row.get(name)}
+        world.health.set(row["state"], port=int(row.get("port", 0)), **meant)
     return {"default": world.health.default, "rows": len(world.health.rows)}
 
 

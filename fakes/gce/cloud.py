@@ -11,7 +11,7 @@ import itertools
 import threading
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fakes.clock import Clock
 from fakes.gce.discovery import Method
@@ -66,28 +66,40 @@ class Logged:
         }
 
 
+class Probed(NamedTuple):
+    """One endpoint as one backend service sees it; names, and empty where any is meant."""
+
+    service: str = ""
+    group: str = ""
+    instance: str = ""
+    ip: str = ""
+    port: int = 0
+
+
 @dataclass(slots=True)
 class Health:
     """What getHealth reports; the row with the most that matches wins."""
 
     default: str = "HEALTHY"
     warmup: float = 0.0  # seconds for which what was just attached is UNHEALTHY
-    rows: dict[tuple[str, str, int], str] = field(default_factory=dict)
+    rows: dict[Probed, str] = field(default_factory=dict)
 
-    def set(self, state: str, *, group: str = "", instance: str = "", port: int = 0) -> None:
-        """Report `state` for a group name, an instance name and a port (empty: any)."""
-        if not (group or instance or port):
+    def set(self, state: str, **meant: Any) -> None:
+        """Report `state` for what is meant by the fields of `Probed`; by none: for everything."""
+        row = Probed(**meant)
+        if row == Probed():
             self.default = state
             self.rows.clear()
         else:
-            self.rows[group, instance, port] = state
+            self.rows[row] = state
 
-    def of(self, group: str, instance: str, port: int) -> str:
+    def of(self, endpoint: Probed) -> str:
         """Return what to report for one endpoint."""
         if self.rows:
-            for row in itertools.product((group, ""), (instance, ""), (port, 0)):
+            choices = zip(endpoint, Probed(), strict=True)
+            for row in itertools.product(*choices):
                 if row in self.rows:
-                    return self.rows[row]
+                    return self.rows[Probed(*row)]
         return self.default
 
 

@@ -26,7 +26,14 @@ class ApiError(Exception):
     """A refusal, as the API would answer it."""
 
     def __init__(
-        self, code: int, reason: str, message: str, *, location: str = "", where: str = ""
+        self,
+        code: int,
+        reason: str,
+        message: str,
+        *,
+        location: str = "",
+        where: str = "",
+        details: tuple[Json, ...] = (),
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -34,6 +41,7 @@ class ApiError(Exception):
         self.message = message
         self.location = location
         self.location_type = where
+        self.details = details  # as an operation tells them
 
     def body(self) -> Json:
         """Return the error envelope of a synchronous answer."""
@@ -44,7 +52,7 @@ class ApiError(Exception):
 
     def in_operation(self) -> Json:
         """Return the fields of a DONE operation that failed for this reason."""
-        return failed_operation(operation_code(self.reason), self.message, self.code)
+        return failed_operation(operation_code(self.reason), self.message, self.code, self.details)
 
 
 def operation_code(reason: str) -> str:
@@ -52,14 +60,17 @@ def operation_code(reason: str) -> str:
     return OPERATION_CODES.get(reason) or re.sub(r"(?<!^)([A-Z])", r"_\1", reason).upper()
 
 
-def failed_operation(code: str, message: str, http: int) -> Json:
+def failed_operation(code: str, message: str, http: int, details: tuple[Json, ...] = ()) -> Json:
     """Return the error fields of an operation that failed with `code`."""
     try:
         phrase = HTTPStatus(http).phrase.upper()
     except ValueError:
         phrase = "ERROR"
+    error: Json = {"code": code, "message": message}
+    if details:
+        error["errorDetails"] = list(details)
     return {
-        "error": {"errors": [{"code": code, "message": message}]},
+        "error": {"errors": [error]},
         "httpErrorStatusCode": http,
         "httpErrorMessage": phrase,
     }
@@ -126,7 +137,16 @@ def not_implemented(method: str) -> ApiError:
 
 
 def over_quota(metric: str, limit: float) -> ApiError:
-    """The project may not have more of this kind."""
+    """The project may not have more of this kind; an operation tells which quota in a field."""
+    info = {
+        "metricName": f"compute.googleapis.com/{metric.lower()}",
+        "limitName": f"{metric.replace('_', '-')}-per-project",
+        "dimensions": {"global": "global"},
+        "limit": limit,
+    }
     return ApiError(
-        403, "quotaExceeded", f"Quota '{metric}' exceeded.  Limit: {limit:.1f} globally."
+        403,
+        "quotaExceeded",
+        f"Quota '{metric}' exceeded.  Limit: {limit:.1f} globally.",
+        details=({"quotaInfo": info},),
     )

@@ -1,6 +1,6 @@
 """The host project of a shared VPC, as the service project sees it through its door.
 
-Firewall rules and networks are there, served from a store of the host's own. All else of that
+Firewall rules and networks are there, served from a store of the host's own, and so are its quotas. All else of that
 project is refused, and so is what a world is told to deny, as from a caller without the permission.
 """
 
@@ -17,7 +17,7 @@ from fakes.gce.wire import Later, Request, Response
 if TYPE_CHECKING:
     from fakes.gce.world import World
 
-SERVED: Final = frozenset({"firewalls", "networks", "subnetworks", "operations"})
+SERVED: Final = frozenset({"firewalls", "networks", "subnetworks", "operations", "projects"})
 # What both projects have in common: one log, one script of trouble, one caller's quota and role.
 SHARED: Final = ("lock", "journal", "faults", "latency", "rates", "iam")
 

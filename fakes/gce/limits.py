@@ -29,7 +29,7 @@ class HardLimits:
     source_ranges_per_rule: int | None = 64  # forwardingRules.sourceIpRanges
     named_ports_per_group: int | None = None  # not established
     instances_per_group: int | None = None  # not established
-    endpoints_per_call: int | None = None  # not established
+    endpoints_per_call: int | None = 500  # what ingress-gce sends at most; more is not established
 
 
 @dataclass(slots=True)

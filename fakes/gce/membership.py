@@ -1,13 +1,23 @@
 """Who is in a group and how they are: listInstances, listNetworkEndpoints, getHealth."""
 
+from typing import NamedTuple
+
 from fakes.gce import errors
-from fakes.gce.cloud import Call, Cloud
+from fakes.gce.cloud import Call, Cloud, Probed
 from fakes.gce.errors import invalid
 from fakes.gce.links import Key
 from fakes.gce.reads import envelope, existing, page
 from fakes.gce.store import State
 from fakes.gce.verbs import identity
 from fakes.gce.wire import Json
+
+
+class Group(NamedTuple):
+    """A group as a backend service sees it."""
+
+    service: str  # name
+    name: str
+    state: State
 
 
 def health(cloud: Cloud, call: Call, _lag: float) -> Json:
@@ -20,30 +30,27 @@ def health(cloud: Cloud, call: Call, _lag: float) -> Json:
     url = cloud.url(link.key) if link else asked
     if link is None or url not in {b["group"] for b in service.body.get("backends", ())}:
         raise invalid("group", asked, "The group is not a backend of the backend service.")
-    group = existing(cloud, link.key)
-    name = link.key.name
+    group = Group(call.key.name, link.key.name, existing(cloud, link.key))
     if link.key.kind == "networkEndpointGroups":
-        found = [
-            _probed(cloud, name, endpoint, group, repr(identity(endpoint)))
-            for endpoint in group.hidden.get("endpoints", ())
-        ]
+        endpoints = group.state.hidden.get("endpoints", ())
+        found = [_probed(cloud, group, row, repr(identity(row))) for row in endpoints]
     else:
-        found = _members_health(cloud, name, group, service.body)
+        found = _members_health(cloud, group, service.body)
     shown: Json = {"kind": "compute#backendServiceGroupHealth"}
     return shown | ({"healthStatus": found} if found else {})
 
 
-def _members_health(cloud: Cloud, name: str, group: State, service: Json) -> list[Json]:
+def _members_health(cloud: Cloud, group: Group, service: Json) -> list[Json]:
     ports = [
         row["port"]
-        for row in group.body.get("namedPorts", ())
+        for row in group.state.body.get("namedPorts", ())
         if row["name"] == service.get("portName")
     ]
     found = []
-    for member in group.hidden.get("members", ()):
+    for member in group.state.hidden.get("members", ()):
         for port in ports or [service.get("port", 80)]:
             endpoint = {"instance": member, "ipAddress": _primary_ip(cloud, member), "port": port}
-            row = _probed(cloud, name, endpoint, group, member)
+            row = _probed(cloud, group, endpoint, member)
             # a group that does not say which port is meant is not probed
             found.append(row if ports else row | {"healthState": "UNHEALTHY"})
     return found
@@ -54,19 +61,18 @@ def _primary_ip(cloud: Cloud, instance: str) -> str:
     return str(nics[0].get("networkIP", "")) if nics else ""
 
 
-def _probed(cloud: Cloud, group: str, endpoint: Json, state: State, mark: str) -> Json:
+def _probed(cloud: Cloud, group: Group, endpoint: Json, mark: str) -> Json:
     """Return the health of one endpoint; `mark` is how the group notes when it was attached."""
     instance, port = endpoint.get("instance", ""), endpoint.get("port", 0)
-    health = cloud.health.of(group, instance.rpartition("/")[2], port)
-    since = state.hidden.get("attached", {}).get(mark)
+    ip = endpoint.get("ipAddress", "")
+    machine = instance.rpartition("/")[2]
+    health = cloud.health.of(Probed(group.service, group.name, machine, ip, port))
+    since = group.state.hidden.get("attached", {}).get(mark)
     if since is not None and cloud.clock.monotonic() - since < cloud.health.warmup:
         health = "UNHEALTHY"
-    row: Json = {
-        "healthState": health,
-        "ipAddress": endpoint.get("ipAddress", ""),
-        "port": port,
-    }
-    return row | ({"instance": instance} if instance else {})
+    row: Json = {"healthState": health, "ipAddress": ip, "port": port}
+    told = {name: endpoint[name] for name in ("instance", "annotations") if endpoint.get(name)}
+    return row | told
 
 
 def instances_of_group(cloud: Cloud, call: Call, _lag: float) -> Json:
@@ -96,10 +102,13 @@ def endpoints_of_group(cloud: Cloud, call: Call, _lag: float) -> Json:
     return envelope(cloud, call, shown, token)
 
 
-def _endpoint_health(cloud: Cloud, key: Key, group: State, endpoint: Json) -> list[Json]:
-    state = _probed(cloud, key.name, endpoint, group, repr(identity(endpoint)))["healthState"]
-    return [
-        {"backendService": {"backendService": cloud.url(user.key)}, "healthState": state}
-        for user in cloud.store.users(key)
-        if user.key.kind == "backendServices" and user.state is not None
-    ]
+def _endpoint_health(cloud: Cloud, key: Key, state: State, endpoint: Json) -> list[Json]:
+    mark = repr(identity(endpoint))
+    found = []
+    for user in cloud.store.users(key):
+        if user.key.kind == "backendServices" and user.state is not None:
+            group = Group(user.key.name, key.name, state)
+            service = {"backendService": cloud.url(user.key)}
+            told = _probed(cloud, group, endpoint, mark)["healthState"]
+            found.append({"backendService": service, "healthState": told})
+    return found

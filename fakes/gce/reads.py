@@ -24,6 +24,7 @@ from fakes.gce.store import State
 from fakes.gce.wire import Json
 
 PAGE: Final = 500
+REGIONAL: Final = frozenset({"instanceGroups", "instances"})  # quotas of their regions
 UNLIMITED: Final = 1_000_000.0  # shown as the limit of a quota that a world does not set
 
 
@@ -229,7 +230,7 @@ def project(cloud: Cloud, _call: Call, _lag: float) -> Json:
             "usage": float(cloud.store.count(kind)),
         }
         for kind, row in KINDS.items()
-        if row.metric
+        if row.metric and kind not in REGIONAL
     ]
     return {
         "kind": "compute#project",

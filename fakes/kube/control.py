@@ -10,6 +10,8 @@ POST   /_fake/apply             one manifest or a list of them, as World.apply
 POST   /_fake/reset             an empty cluster
 GET    /_fake/rbac              what the users may do, how often each grant was used, what was denied
 POST   /_fake/rbac              one {token, user} or a list: a token that is that user's from now on
+DELETE /_fake/rbac?token=T      a token that is nobody's from now on
+POST   /_fake/limit             {perSecond, burst}: how often each user with a token may ask; {} lifts it
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import msgspec
 from fakes.kube.door import Request, Response
 from fakes.kube.errors import bad_request, no_such_path
 from fakes.kube.faults import Fault
+from fakes.kube.priority import Limit
 from fakes.kube.rbac import Account
 
 if TYPE_CHECKING:
@@ -119,6 +122,20 @@ def _add_accounts(world: World, request: Request) -> Any:
     return world.rbac()
 
 
+def _revoke(world: World, request: Request) -> Any:
+    world.revoke(request.params().get("token", ""))
+    return world.rbac()
+
+
+def _limit(world: World, request: Request) -> Any:
+    try:
+        (found,) = [msgspec.convert(one, Limit) for one in _body(request)]
+    except ValueError as error:
+        raise bad_request(f"a limit cannot be read: {error}") from error
+    world.limit(found)
+    return msgspec.to_builtins(found)
+
+
 _ROUTES: Final[dict[tuple[str, str], Callable[[World, Request], Any]]] = {
     ("GET", "calls"): _calls,
     ("DELETE", "calls"): _forget,
@@ -134,6 +151,8 @@ _ROUTES: Final[dict[tuple[str, str], Callable[[World, Request], Any]]] = {
     ("POST", "reset"): _reset,
     ("GET", "rbac"): _rbac,
     ("POST", "rbac"): _add_accounts,
+    ("DELETE", "rbac"): _revoke,
+    ("POST", "limit"): _limit,
 }
 
 

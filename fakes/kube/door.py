@@ -62,6 +62,7 @@ class Response:
     watch: "Watch | None" = None
     delay: float = 0.0  # seconds the door waits before it answers; from a scripted fault
     dropped: bool = False  # the door closes the connection instead of answering
+    cut: bool = False  # the door closes it in the middle of the first event
 
     def encoded(self) -> bytes:
         """Return the body as the HTTP door sends it."""

@@ -38,6 +38,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     message: str = "trouble on demand"
     retry_after: int | None = None  # seconds
     drop: bool = False  # close the connection instead of answering
+    cut: bool = False  # of a watch over HTTP: break off in the middle of its first event
+    silent: bool = False  # of a watch: it opens, and says nothing more
     after: bool = False  # the write happens, only its answer is lost or refused
     delay: float = 0.0  # seconds before the answer
 

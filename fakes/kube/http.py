@@ -76,11 +76,13 @@ class App:
         if response.dropped:
             scope[_TRANSPORT].abort()
         elif response.watch is not None:
-            await self._stream(response, receive, send)
+            await self._stream(response, receive, send, scope[_TRANSPORT])
         else:
             await _write(response, send)
 
-    async def _stream(self, response: Response, receive: Receive, send: Send) -> None:
+    async def _stream(
+        self, response: Response, receive: Receive, send: Send, transport: asyncio.Transport
+    ) -> None:
         watch = response.watch
         if watch is None:
             return
@@ -88,6 +90,11 @@ class App:
         gone = asyncio.create_task(_until_gone(receive))
         try:
             async for chunk in self._chunks(watch, gone):
+                if response.cut:
+                    half = chunk[: len(chunk) // 2]
+                    await send({"type": "http.response.body", "body": half, "more_body": True})
+                    transport.abort()
+                    return
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             if not gone.done():
                 await send({"type": "http.response.body", "body": b""})

@@ -34,6 +34,7 @@ from fakes.kube.kinds import CRDS, INGRESSES, Kind
 from fakes.kube.store import Store
 
 NAMESPACES = "namespaces"
+PODS = "pods"
 KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
 
 
@@ -238,8 +239,17 @@ class Objects:
 
     # --- deleting ---
 
-    def delete(self, kind: Kind, obj: Obj, *, dry_run: bool = False) -> tuple[Obj, bool]:
-        """Delete an object, or mark it when finalizers hold it; return it and whether it is gone."""
+    def delete(
+        self, kind: Kind, obj: Obj, *, dry_run: bool = False, grace: int | None = None
+    ) -> tuple[Obj, bool]:
+        """Delete an object, or mark it when finalizers hold it; return it and whether it is gone.
+
+        Args:
+            kind: the object's.
+            obj: the object.
+            dry_run: only say what would be.
+            grace: the seconds that a Pod is given, None: as many as it wants; may be shortened.
+        """
         if dry_run:
             return obj, not obj["metadata"].get("finalizers")
         if kind.resource == NAMESPACES:
@@ -247,13 +257,21 @@ class Objects:
         if not obj["metadata"].get("finalizers"):
             return self._remove(kind, obj), True
         if obj["metadata"].get("deletionTimestamp"):
-            return obj, False
-        return self._mark(kind, obj), False
+            return self._hurried(kind, obj, grace), False
+        return self._mark(kind, obj, _grace(kind, obj, grace)), False
 
-    def _mark(self, kind: Kind, obj: Obj, **more: Any) -> Obj:
+    def _hurried(self, kind: Kind, obj: Obj, grace: int | None) -> Obj:
+        """Return an object that is being deleted, with less time when less is asked for."""
+        meta = obj["metadata"]
+        if grace is None or grace >= meta["deletionGracePeriodSeconds"]:
+            return obj
+        shorter = meta | {"deletionGracePeriodSeconds": grace}
+        return self.store.put(kind.resource, obj | {"metadata": shorter})
+
+    def _mark(self, kind: Kind, obj: Obj, grace: int = 0, **more: Any) -> Obj:
         meta = obj["metadata"] | {
             "deletionTimestamp": self.now(),
-            "deletionGracePeriodSeconds": 0,
+            "deletionGracePeriodSeconds": grace,
         }
         if kind.generation:
             meta["generation"] = meta.get("generation", 1) + 1
@@ -293,6 +311,13 @@ class Objects:
             return
         if not any(self.store.all(resource, name) for resource in self.store.resources()):
             self.store.remove(NAMESPACES, namespace)
+
+
+def _grace(kind: Kind, obj: Obj, asked: int | None) -> int:
+    """Return the seconds that an object has from the wish to delete it: only Pods have any."""
+    if kind.resource != PODS:
+        return 0
+    return obj["spec"].get("terminationGracePeriodSeconds", 30) if asked is None else asked
 
 
 def _content(obj: Obj) -> Obj:

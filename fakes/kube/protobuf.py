@@ -100,7 +100,7 @@ def decode(raw: bytes) -> Obj:
                 f"this fake does not read {kind} as protobuf: pipe it as JSON instead: "
                 "kubectl create ... --dry-run=client -o yaml | kubectl create -f -"
             )
-        body = _message(base64.b64decode(envelope["raw"]), kind)
+        body = _message(base64.b64decode(envelope.get("raw", "")), kind)
     except (IndexError, KeyError, UnicodeDecodeError, struct.error) as error:
         raise bad_request(f"the body is not readable as Kubernetes protobuf: {error!r}") from error
     return {name: value for name, value in envelope["typeMeta"].items() if value} | body

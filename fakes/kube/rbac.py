@@ -59,7 +59,7 @@ class Authorizer:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.users: dict[str, str] = {}  # token -> user
+        self.users: dict[str, str] = {}  # token -> user; "": it has expired
         self.used: Counter[Grant] = Counter()
         self.denied: list[str] = []  # what was refused, in words
 
@@ -68,9 +68,13 @@ class Authorizer:
         kind, _, token = request.header("authorization").partition(" ")
         if not self.users or kind.lower() != "bearer":
             return ADMIN
-        if token not in self.users:
+        if not self.users.get(token):
             raise unauthorized()
         return self.users[token]
+
+    def revoke(self, token: str) -> None:
+        """Let a token be nobody's from now on."""
+        self.users[token] = ""
 
     def check(self, request: Request, verb: str, target: Target) -> None:
         """Let a call pass, or raise 403 (401)."""
@@ -93,13 +97,13 @@ class Authorizer:
         every = sorted(
             {
                 grant
-                for user in self.users.values()
+                for user in filter(None, self.users.values())
                 for trouble, grant in self._of(user, None)
                 if not trouble
             }
         )
         return {
-            "users": sorted(set(self.users.values())),
+            "users": sorted({user for user in self.users.values() if user}),
             "grants": [{**grant._asdict(), "used": self.used[grant]} for grant in every],
             "denied": list(self.denied),
         }
@@ -170,6 +174,20 @@ class Authorizer:
         for binding in self._store.all(f"rolebindings.{_GROUP}", namespace or ""):
             yield from self._bound(user, binding)
 
+    def _rules(self, role: Obj) -> Iterator[Obj]:
+        """Yield the rules of a role; of an aggregated one, those of the ClusterRoles that it selects.
+
+        In a real cluster a controller writes them into the role, and its own rules are lost.
+        """
+        selectors = (role.get("aggregationRule") or {}).get("clusterRoleSelectors")
+        if selectors is None:
+            yield from role.get("rules") or ()
+            return
+        for other in self._store.all(f"clusterroles.{_GROUP}"):
+            labels = other["metadata"].get("labels") or {}
+            if other is not role and any(_matches(labels, one) for one in selectors):
+                yield from other.get("rules") or ()
+
     def _bound(self, user: str, binding: Obj) -> Iterator[tuple[str, Grant]]:
         own = binding["metadata"].get("namespace", "")
         if not any(_is(user, subject, own) for subject in binding.get("subjects") or ()):
@@ -182,12 +200,33 @@ class Authorizer:
             yield missing, Grant("", "", "", "")
             return
         name = "/".join(part for part in (ref["kind"], at, ref["name"]) if part)
-        for rule in role.get("rules") or ():
+        for rule in self._rules(role):
             for group in rule.get("apiGroups") or ():
                 for resource in rule.get("resources") or ():
                     for verb in rule.get("verbs") or ():
                         for only in rule.get("resourceNames") or ("",):
                             yield "", Grant(name, group, resource, verb, only)
+
+
+def _matches(labels: Obj, selector: Obj) -> bool:
+    """Say whether a label selector of an aggregation means a role."""
+    wanted = selector.get("matchLabels") or {}
+    return wanted.items() <= labels.items() and all(
+        _fits(labels, one) for one in selector.get("matchExpressions") or ()
+    )
+
+
+def _fits(labels: Obj, wanted: Obj) -> bool:
+    key, values = wanted["key"], wanted.get("values") or ()
+    match wanted["operator"]:
+        case "In":
+            return labels.get(key) in values
+        case "NotIn":
+            return labels.get(key) not in values
+        case "Exists":
+            return key in labels
+        case _:
+            return key not in labels
 
 
 def _namespace(target: Target) -> str:

@@ -14,6 +14,7 @@ from fakes.kube.errors import ApiError, no_such_path, not_allowed
 from fakes.kube.faults import Call, Fault, Faults, Journal
 from fakes.kube.kinds import Kind
 from fakes.kube.objects import Objects
+from fakes.kube.priority import Fairness
 from fakes.kube.rbac import Authorizer
 from fakes.kube.store import Store
 from fakes.kube.verbs import Verbs
@@ -42,6 +43,7 @@ class Router:
         self.authorizer = Authorizer(store)
         self.verbs = Verbs(self.objects, self.authorizer)
         self.faults = Faults()
+        self.fairness = Fairness(clock)
         self.journal = Journal()
         self.watches: list[Watch] = []
         self.gone_in_stream = True  # an expired watch: 200 and an ERROR event, or HTTP 410
@@ -101,6 +103,7 @@ class Router:
             named = _named(request)
         fault = self.faults.strike(verb, target.resource, target.namespace, named)
         try:
+            self.fairness.admit(self.authorizer.user(request), target)
             self.authorizer.check(request, verb, target)
             if fault is not None and fault.status and not fault.after:
                 raise _struck(fault)
@@ -110,7 +113,9 @@ class Router:
         except ApiError as error:
             response = refusal(error)
         if fault is not None:
-            response.delay, response.dropped = fault.delay, fault.drop
+            response.delay, response.dropped, response.cut = fault.delay, fault.drop, fault.cut
+            if response.watch is not None:
+                response.watch.silent = fault.silent
         status = 0 if response.dropped else response.status
         self.journal.add(
             Call(

@@ -324,7 +324,9 @@ class Verbs:
                 )
                 raise conflict(kind.plural, kind.group, target.name, why)
         dry_run = request.params().get("dryRun") == "All" or "All" in (body.get("dryRun") or [])
-        left, gone = self.objects.delete(kind, obj, dry_run=dry_run)
+        asked = body.get("gracePeriodSeconds", request.params().get("gracePeriodSeconds"))
+        grace = None if asked is None else int(asked)
+        left, gone = self.objects.delete(kind, obj, dry_run=dry_run, grace=grace)
         if not gone:
             return self._answer(target, request, left)
         details = {"name": target.name, "group": kind.group, "kind": kind.plural}

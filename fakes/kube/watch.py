@@ -38,6 +38,7 @@ class Watch:
         self.rv = store.rv
         self.closed = False
         self.bookmarks = bookmarks
+        self.silent = False  # it hangs: nothing is said any more
         self.timeout: float | None = None  # seconds until a normal end
         self._store = store
         self._first: list[Event] = []
@@ -87,7 +88,7 @@ class Watch:
 
     def poll(self) -> list[Event]:
         """Return the events since the last call; an expired watch gets one ERROR and is closed."""
-        if self.closed:
+        if self.closed or self.silent:
             return []
         events, self._first = self._first, []
         try:
@@ -106,5 +107,9 @@ class Watch:
         return events
 
     def bookmark(self) -> None:
-        """Let the next poll end with a bookmark, if this watch asked for them."""
-        self._pending_bookmark = self.bookmarks
+        """Let the next poll end with a bookmark, if this watch asked for them.
+
+        A watch from a version that is still to come (the server's data were put back to older ones)
+        hears of nothing up to it, neither changes nor bookmarks: so does the real server's cache.
+        """
+        self._pending_bookmark = self.bookmarks and self.rv <= self._store.rv

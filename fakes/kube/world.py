@@ -23,6 +23,7 @@ from fakes.kube.faults import Call, Fault, Journal
 from fakes.kube.fields import copied
 from fakes.kube.kinds import Kind
 from fakes.kube.objects import NAMESPACES, Options
+from fakes.kube.priority import Limit
 from fakes.kube.routes import Router, refusal
 from fakes.kube.store import Key, Store, key_of
 from fakes.kube.watch import Watch
@@ -273,10 +274,20 @@ class World:
 
     # --- users ---
 
+    def limit(self, limit: Limit | None = None, **fields: Any) -> None:
+        """Let each user who has a token ask only so often: a Limit, or its fields; none lifts it."""
+        with self._lock:
+            self._router.fairness.limit = limit or Limit(**fields)
+
     def authorize(self, token: str, user: str) -> None:
         """Let a token be a user's: its calls may do what RBAC grants that user, and no more."""
         with self._lock:
             self._router.authorizer.users[token] = user
+
+    def revoke(self, token: str) -> None:
+        """Let a token be nobody's: its calls are answered with 401, as when it has expired."""
+        with self._lock:
+            self._router.authorizer.revoke(token)
 
     def rbac(self) -> Obj:
         """Return the users, their grants with how often each was used, and what was denied."""

@@ -4,7 +4,8 @@
     python -m fakes nodes --kubeconfig PATH --gce URL --slice 3
 
 It talks to the API server by REST only, so that one may be fake or real. Node N of slice S is
-127.64.S.N, its node ports really listen, and every Pod is a server on an address 127.65.S.x.
+127.64.S.N, its node ports really listen, and every Pod is a server on an address of its own: out
+of the node's podCIDR, the N-th sixteen of 127.80.S.0/24, which is an alias range of the instance.
 Linux only: elsewhere loopback has one address.
 """
 
@@ -35,7 +36,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--server", default="", help="URL of an API server without credentials")
     parser.add_argument("--gce", default="", help="URL of fakes.gce, to make the instances there")
     parser.add_argument("--project", default="demo", help="project id, in the nodes' providerID")
-    parser.add_argument("--slice", type=int, default=0, help="0–255: addresses 127.64.SLICE.x")
+    parser.add_argument(
+        "--slice", type=int, default=0, help="0–255: addresses 127.64.SLICE.x, 127.80.SLICE.x"
+    )
     parser.add_argument(
         "--time-scale", type=float, default=1.0, help="what seconds of manifests are multiplied by"
     )

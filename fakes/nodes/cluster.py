@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from fakes.nodes.api import Api, ApiError
+from fakes.nodes.available import Available
 from fakes.nodes.kinds import NAMESPACE, WATCHED, Key, Kind, Obj, key_of, uid_of, version_of
 
 AGAIN_SEC: Final = (0.05, 1.0)  # the first and the longest wait before the API is tried again
@@ -82,10 +83,12 @@ class Store:
 class Cluster:
     """All stores and the one way to write. Owned by one event loop."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, scale: float = 1.0) -> None:
+        """Know nothing yet; `scale` is what the seconds of manifests are multiplied by."""
         self.api = api
         self.stores = {kind: Store(kind, self._tell) for kind in WATCHED}
-        self.listeners: list[Listener] = []
+        self.available = Available(scale)
+        self.listeners: list[Listener] = [self.available.changed]
         self._identity = ""
 
     def __getitem__(self, kind: Kind) -> Store:

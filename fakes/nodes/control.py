@@ -101,7 +101,7 @@ async def _nodes(_: Control, session: Session, _parts: list[str], _body: Obj) ->
 async def _add_node(control: Control, session: Session, _: list[str], body: Obj) -> Obj:
     made: Machine = machine(f"{body['name']}={body['zone']}")
     host = session.kubelets.hosts.add(made)
-    await control.instances.add([(made, host.address)])
+    await control.instances.add([host])
     session.ring()
     return _shown(session, host)
 

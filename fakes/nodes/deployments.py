@@ -38,6 +38,7 @@ class Rollout(NamedTuple):
     new: Obj | None  # the ReplicaSet of the template
     old: list[Obj]  # the others, oldest revision first
     pods: dict[str, list[Obj]]  # Pods that count, by the UID of their ReplicaSet
+    serving: frozenset[str]  # UIDs of those that have been ready for long enough
 
     def have(self, replica_set: Obj) -> int:
         """Return how many Pods a ReplicaSet has."""
@@ -47,9 +48,13 @@ class Rollout(NamedTuple):
         """Return how many of them are ready."""
         return sum(is_true(pod, "Ready") for pod in self.pods.get(uid_of(replica_set), []))
 
+    def available(self, replica_set: Obj) -> int:
+        """Return how many of them have been ready for as long as it wants."""
+        return sum(uid_of(pod) in self.serving for pod in self.pods.get(uid_of(replica_set), []))
+
     def staying(self, replica_set: Obj) -> int:
-        """Return how many will be ready when those that are too many have gone."""
-        return min(self.ready(replica_set), wanted_of(replica_set))
+        """Return how many will be available when those that are too many have gone."""
+        return min(self.available(replica_set), wanted_of(replica_set))
 
     @property
     def every(self) -> list[Obj]:
@@ -71,7 +76,13 @@ def reconcile(cluster: Cluster) -> Iterator[Write]:
         mark = hash_of(deployment)
         new = next((one for one in mine if _labels(one).get(HASH) == mark), None)
         old = [one for one in mine if one is not new]
-        rollout = Rollout(deployment, new, old, pods)
+        serving = frozenset(
+            uid_of(pod)
+            for one in mine
+            for pod in pods.get(uid_of(one), [])
+            if cluster.available.holds(pod, one)
+        )
+        rollout = Rollout(deployment, new, old, pods, serving)
         yield from _revised(rollout)
         yield from _scaled(rollout)
         yield from _forgotten(rollout)
@@ -111,9 +122,15 @@ def _revised(rollout: Rollout) -> Iterator[Write]:
     elif revision <= last:
         revision = last + 1
         yield Patch(REPLICA_SET, new, {"metadata": {"annotations": {REVISION: str(revision)}}})
+    if new is not None and _patience(new) != _patience(deployment):
+        yield Patch(REPLICA_SET, new, {"spec": {"minReadySeconds": _patience(deployment)}})
     if _revision(deployment) != revision:
         said = {"metadata": {"annotations": {REVISION: str(revision)}}}
         yield Patch(DEPLOYMENT, deployment, said)
+
+
+def _patience(workload: Obj) -> int:
+    return int(workload["spec"].get("minReadySeconds") or 0)
 
 
 def _replica_set(rollout: Rollout, revision: int) -> Obj:
@@ -137,6 +154,7 @@ def _replica_set(rollout: Rollout, revision: int) -> Obj:
             "selector": selector
             | {"matchLabels": (selector.get("matchLabels") or {}) | {HASH: mark}},
             "template": template | {"metadata": said | {"labels": labels}},
+            "minReadySeconds": _patience(deployment),
         },
     }
 
@@ -222,9 +240,10 @@ def _reported(rollout: Rollout) -> Iterator[Write]:
     deployment, wanted = rollout.deployment, wanted_of(rollout.deployment)
     have = sum(map(rollout.have, rollout.every))
     ready = sum(map(rollout.ready, rollout.every))
+    available = sum(map(rollout.available, rollout.every))
     updated = rollout.have(rollout.new) if rollout.new else 0
-    done = bool(rollout.new) and updated == wanted == have == ready
-    enough = ready >= wanted - bounds(deployment)[1]
+    done = bool(rollout.new) and updated == wanted == have == available
+    enough = available >= wanted - bounds(deployment)[1]
     conditions = [
         ("Available", enough, "MinimumReplicas" + ("Available" if enough else "Unavailable")),
         ("Progressing", True, "NewReplicaSetAvailable" if done else "ReplicaSetUpdated"),
@@ -234,8 +253,8 @@ def _reported(rollout: Rollout) -> Iterator[Write]:
         "replicas": have,
         "updatedReplicas": updated,
         "readyReplicas": ready,
-        "availableReplicas": ready,
-        "unavailableReplicas": max(wanted - ready, 0),
+        "availableReplicas": available,
+        "unavailableReplicas": max(wanted - available, 0),
     }
     changed = [_condition(*row) for row in conditions if _other(deployment, *row)]
     if changed:

@@ -136,7 +136,7 @@ def _endpoint(service: Obj, pod: Obj, zones: Mapping[str, str]) -> Obj:
         "addresses": [pod["status"]["podIP"]],
         "conditions": {
             "ready": (ready and not ending) or early,
-            "serving": ready or early,
+            "serving": ready,
             "terminating": ending,
         },
         "targetRef": _target(pod),

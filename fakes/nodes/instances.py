@@ -1,9 +1,14 @@
-"""The machines under the nodes: instances of the fake cloud, seeded past its rules."""
+"""The machines under the nodes: instances of the fake cloud, seeded past its rules.
+
+The addresses of a node's Pods are an alias range of its instance, as in a cluster whose network the
+cloud routes: so they may be endpoints of a network endpoint group.
+"""
 
 import json
 from collections.abc import Iterable
 from typing import Any, Final
 
+from fakes.nodes.kubelet import Host
 from fakes.nodes.settings import Machine
 from fakes.nodes.wire import Wire
 
@@ -16,11 +21,17 @@ class Instances:
     def __init__(self, gce: str) -> None:
         self._gce = gce.rstrip("/")
 
-    async def add(self, machines: Iterable[tuple[Machine, str]]) -> None:
-        """Make an instance for each machine and address."""
+    async def add(self, hosts: Iterable[Host]) -> None:
+        """Make an instance for each machine."""
         rows = [
-            {"name": one.name, "zone": one.zone, "tags": list(TAGS), "ip": address}
-            for one, address in machines
+            {
+                "name": host.machine.name,
+                "zone": host.machine.zone,
+                "tags": list(TAGS),
+                "ip": host.address,
+                "alias_ranges": [host.pod_range],
+            }
+            for host in hosts
         ]
         await self._seed({"zones": sorted({row["zone"] for row in rows}), "instances": rows})
 

@@ -6,20 +6,20 @@ does not come back until it is added anew.
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import Any, Final
 
 from fakes.nodes.api import ApiError
 from fakes.nodes.cluster import Cluster
 from fakes.nodes.kinds import NODE, POD, Key, Obj, condition, key_of, uid_of
 from fakes.nodes.pod import Pod
-from fakes.nodes.settings import Machine, Settings
+from fakes.nodes.settings import MOST_NODES, PODS_PER_NODE, Machine, Settings
 from fakes.nodes.writes import now
 
-LAST_NUMBER: Final = 254
 VERSION: Final = "v1.34.0"
-CAPACITY: Final = {"cpu": "4", "memory": "16Gi", "pods": "110"}
+CAPACITY: Final = {"cpu": "4", "memory": "16Gi", "pods": str(PODS_PER_NODE)}
 READY: Final = {"True": "KubeletReady", "False": "KubeletNotReady"}
 
 log = logging.getLogger(__name__)
@@ -35,8 +35,27 @@ class Host:
 
     machine: Machine
     address: str
+    pod_range: str  # the Node's podCIDR: the addresses of its Pods
     ready: bool = True
     uid: str = ""  # of its Node, once it is registered
+    _next: int = 0  # where the address is that has been free for longest
+
+    def pod_address(self, taken: Collection[str], had: str) -> str:
+        """Return an address for a Pod, "" when all are taken.
+
+        Args:
+            taken: what other Pods have.
+            had: what the Pod had before, "" if nothing: it gets that again if it can.
+        """
+        every = [str(one) for one in IPv4Network(self.pod_range)]
+        if had in every and had not in taken:
+            return had
+        for step in range(len(every)):
+            address = every[(self._next + step) % len(every)]
+            if address not in taken:
+                self._next = (self._next + step + 1) % len(every)
+                return address
+        return ""
 
 
 class Hosts:
@@ -57,10 +76,11 @@ class Hosts:
         """
         if machine.name in self.by_name:
             raise NoRoomError(f"node {machine.name}: it is there already: choose another name")
-        if self._numbers == LAST_NUMBER:
-            raise NoRoomError(f"node {machine.name}: all {LAST_NUMBER} addresses have been used")
+        if self._numbers == MOST_NODES:
+            raise NoRoomError(f"node {machine.name}: all {MOST_NODES} addresses have been used")
         self._numbers += 1
-        host = Host(machine, self.settings.node_address(self._numbers))
+        number, settings = self._numbers, self.settings
+        host = Host(machine, settings.node_address(number), settings.pod_range(number))
         self.by_name[machine.name] = host
         return host
 
@@ -74,7 +94,6 @@ class Kubelets:
         self._cluster = cluster
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
-        self._number = 0  # of the last pod address
 
     def up(self) -> dict[str, str]:
         """Return the addresses of the nodes that are up."""
@@ -139,7 +158,11 @@ class Kubelets:
             },
         }
         provider = f"gce://{settings.project}/{machine.zone}/{machine.name}"
-        spec = {"providerID": provider}
+        spec = {
+            "providerID": provider,
+            "podCIDR": host.pod_range,
+            "podCIDRs": [host.pod_range],
+        }
         if node is None:
             node = await self._cluster.create(NODE, {"metadata": meta, "spec": spec})
         else:
@@ -151,9 +174,10 @@ class Kubelets:
 
     def _begin(self, obj: Obj) -> None:
         host = self.hosts.by_name[obj["spec"]["nodeName"]]
-        address = self._address((obj.get("status") or {}).get("podIP", ""))
+        taken = {pod.address for pod in self.pods.values()}
+        address = host.pod_address(taken, (obj.get("status") or {}).get("podIP", ""))
         if not address:
-            log.warning("pod %s/%s: all pod addresses are taken", *key_of(obj))
+            log.warning("pod %s/%s: all of %s is taken", *key_of(obj), host.pod_range)
             return
         pod = Pod(self._cluster, obj, address, host.address, self.hosts.settings.time_scale)
         self.pods[pod.key] = pod
@@ -173,19 +197,6 @@ class Kubelets:
             del self._tasks[pod.key]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("pod %s/%s: %r", *pod.key, error, exc_info=error)
-
-    def _address(self, had: str) -> str:
-        """Return an address for a Pod: the one that it had, else the one free for longest."""
-        taken = {pod.address for pod in self.pods.values()}
-        every = [self.hosts.settings.pod_address(n + 1) for n in range(LAST_NUMBER)]
-        if had in every and had not in taken:
-            return had
-        for step in range(LAST_NUMBER):
-            address = every[(self._number + step) % LAST_NUMBER]
-            if address not in taken:
-                self._number = (self._number + step + 1) % LAST_NUMBER
-                return address
-        return ""
 
 
 def _over(obj: Obj) -> bool:

@@ -1,21 +1,24 @@
 """One Pod on its node: from its address and sockets to the end of its last connection.
 
 Its status says what is true: Running once its sockets listen, ready when its probe has passed.
-When its deletion is asked for it goes on serving, closing each connection with its next answer,
-until nobody is connected or its grace is over; only then the object goes.
+When its deletion is asked for it goes on serving: as before while its preStop hooks sleep, then
+closing each connection with its next answer, until nobody is connected or its grace is over; only
+then the object goes.
 """
 
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Callable
 from typing import Final
 
+from fakes.nodes import conditions
 from fakes.nodes.api import ApiError
 from fakes.nodes.cluster import Cluster
 from fakes.nodes.door import listen
-from fakes.nodes.kinds import POD, Key, Obj, going, is_true, key_of, uid_of
+from fakes.nodes.kinds import POD, Key, Obj, going, key_of, uid_of
 from fakes.nodes.probe import Probe
 from fakes.nodes.program import HEALTH, Behaviour, Program, behaviour_of, tls_ports_of
 from fakes.nodes.tls import server_context
@@ -25,6 +28,7 @@ from fakes.nodes.writes import FINALIZER, Finish, now
 DEFAULT_PORT: Final = 8080  # of a container that declares none
 LINGER_SEC: Final = 0.5  # at least so long, within its grace, a Pod serves after its deletion
 AGAIN_SEC: Final = 0.2  # between tries of a write
+LOOK_SEC: Final = 0.05  # between looks at whether its end has come
 DEFAULT_GRACE: Final = 30
 
 log = logging.getLogger(__name__)
@@ -130,7 +134,7 @@ class Pod:
     def see(self, obj: Obj) -> None:
         """Take note of a newer version of the object."""
         self.obj = obj
-        if going(obj) or self._gates() != self._told.get("gates"):
+        if going(obj) or obj["spec"].get("readinessGates"):
             self._changed.set()
 
     def behave(self, change: Callable[[Behaviour], None]) -> None:
@@ -227,22 +231,12 @@ class Pod:
     async def _end(self) -> None:
         """Serve as long as the grace lasts, then let the object go."""
         begun = time.monotonic()
-        meta, spec = self.obj["metadata"], self.obj["spec"]
-        seconds = meta.get("deletionGracePeriodSeconds") or spec.get(
-            "terminationGracePeriodSeconds", DEFAULT_GRACE
-        )
-        grace = 0.0 if self.dead else seconds * self.scale
-        linger = min(grace, max(LINGER_SEC, self._pre_stop() * self.scale))
+        told = pre_stop_sec(self.obj["spec"]) * self.scale  # when the containers are, since then
+        await self._serve(begun, told, told)
         for container in self.containers:
             if container.server is not None:
                 container.server.drain()
-        while not self.dead and (passed := time.monotonic() - begun) < grace:
-            if passed >= linger and not self.connections:
-                break
-            self._changed.clear()
-            with contextlib.suppress(TimeoutError):
-                left = (grace if passed >= linger else linger) - passed
-                await asyncio.wait_for(self._changed.wait(), min(left, 0.05))
+        await self._serve(begun, told + LINGER_SEC)
         for container in self.containers:
             if container.server is not None:
                 container.server.stop()
@@ -250,12 +244,28 @@ class Pod:
         if not self.dead:  # else whoever lost the machine lets the object go
             await self._leave()
 
-    def _pre_stop(self) -> float:
-        hooks = [
-            (one.get("lifecycle") or {}).get("preStop") or {}
-            for one in self.obj["spec"]["containers"]
-        ]
-        return max(float((hook.get("sleep") or {}).get("seconds", 0)) for hook in hooks)
+    def _grace(self) -> float:
+        """Return how many seconds it has from the wish to delete it; that may be shortened."""
+        wanted = self.obj["spec"].get("terminationGracePeriodSeconds", DEFAULT_GRACE)
+        return float(self.obj["metadata"].get("deletionGracePeriodSeconds", wanted)) * self.scale
+
+    async def _serve(self, begun: float, least: float, most: float = math.inf) -> None:
+        """Serve on within the grace.
+
+        Args:
+            begun: when the end began, monotonic.
+            least: seconds since then that it serves at least.
+            most: seconds since then that it serves as long as somebody is connected.
+        """
+        while not self.dead and (passed := time.monotonic() - begun) < min(most, self._grace()):
+            if passed >= least and not self.connections:
+                return
+            if self._told:  # else it never ran
+                await self._report()
+            self._changed.clear()
+            with contextlib.suppress(TimeoutError):
+                left = least - passed if passed < least else LOOK_SEC
+                await asyncio.wait_for(self._changed.wait(), min(left, LOOK_SEC))
 
     async def _leave(self) -> None:
         """Let the API forget the Pod: no more grace, no more finalizer of ours."""
@@ -269,23 +279,17 @@ class Pod:
 
     # --- its status ---
 
-    def _gates(self) -> Obj:
-        wanted = [one["conditionType"] for one in self.obj["spec"].get("readinessGates") or ()]
-        return {kind: is_true(self.obj, kind) for kind in wanted}
-
     async def _report(self) -> None:
         """Write the status when it is not what was written last."""
         for container in self.containers:
             container.settle()
         states = [one.status() for one in self.containers]
-        gates = self._gates()
-        told = {"states": states, "gates": gates}
+        told = {"states": states, "gates": conditions.gates_of(self.obj)}
         if told == self._told:
             return
         try:
-            status = self._status(states, open_gates=all(gates.values()))
             await self._claim()
-            await self.cluster.patch(POD, self.obj, {"status": status}, sub="status")
+            await self.cluster.patch(POD, self.obj, {"status": self._status(states)}, sub="status")
         except ApiError as error:
             log.info("pod %s/%s: %s", *self.key, error)
             if error.status != 404:
@@ -293,28 +297,21 @@ class Pod:
                 await asyncio.sleep(AGAIN_SEC)
         else:
             self._told = told
+            here = self.cluster[POD].get(*self.key)
+            if here is not None and uid_of(here) == self.uid:
+                self.obj = here  # what is compared next is what has just been written
 
     async def _claim(self) -> None:
         """Hold the object until its connections have ended, whoever made it."""
         if FINALIZER not in (self.obj["metadata"].get("finalizers") or ()) and not self._told:
             await self.cluster.patch(POD, self.obj, {"metadata": {"finalizers": [FINALIZER]}})
 
-    def _status(self, states: list[Obj], *, open_gates: bool) -> Obj:
-        ready = self.ready
-        rows = (
-            ("PodScheduled", True),
-            ("Initialized", True),
-            ("ContainersReady", ready),
-            ("Ready", ready and open_gates),
-        )
+    def _status(self, states: list[Obj]) -> Obj:
+        unready = [one.spec["name"] for one in self.containers if not one.ready]
         running = any("running" in state["state"] for state in states)
         return {
             "phase": "Running" if running or self._told else "Pending",
-            "conditions": [
-                {"type": kind, "status": str(holds), "lastTransitionTime": now()}
-                for kind, holds in rows
-                if is_true(self.obj, kind) != holds or not self._told
-            ],
+            "conditions": conditions.changed(self.obj, unready, now()),
             "hostIP": self.host,
             "hostIPs": [{"ip": self.host}],
             "podIP": self.address,
@@ -322,3 +319,18 @@ class Pod:
             "startTime": self._born,
             "containerStatuses": states,
         }
+
+
+def pre_stop_sec(spec: Obj) -> float:
+    """Return how long the longest preStop hook of a Pod sleeps: `sleep`, or `exec` of `sleep N`."""
+    hooks = [(one.get("lifecycle") or {}).get("preStop") or {} for one in spec["containers"]]
+    return max(map(_slept, hooks))
+
+
+def _slept(hook: Obj) -> float:
+    if "sleep" in hook:
+        return float(hook["sleep"].get("seconds", 0))
+    words = " ".join((hook.get("exec") or {}).get("command") or ()).split()
+    if len(words) > 1 and words[-2].endswith("sleep") and words[-1].isdigit():
+        return float(words[-1])
+    return 0.0  # whatever else it runs is done at once

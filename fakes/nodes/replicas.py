@@ -51,7 +51,8 @@ def reconcile(cluster: Cluster) -> Iterator[Write]:
             mine = pods.get(uid_of(owner), [])
             if not going(owner):
                 yield from _number(kind, owner, mine)
-            status = _status(owner, mine)
+            available = sum(cluster.available.holds(pod, owner) for pod in mine)
+            status = _status(owner, mine, available)
             if differs(owner, "status", status):
                 yield Patch(kind, owner, {"status": status}, "status")
 
@@ -88,13 +89,13 @@ def _pod(kind: Kind, owner: Obj) -> Obj:
     return {"metadata": meta, "spec": template["spec"]}
 
 
-def _status(owner: Obj, mine: list[Obj]) -> Obj:
+def _status(owner: Obj, mine: list[Obj], available: int) -> Obj:
     labels = (owner["spec"].get("template", {}).get("metadata") or {}).get("labels") or {}
     ready = sum(is_true(pod, "Ready") for pod in mine)
     return {
         "replicas": len(mine),
         "fullyLabeledReplicas": sum(fits(labels, pod["metadata"].get("labels")) for pod in mine),
         "readyReplicas": ready,
-        "availableReplicas": ready,
+        "availableReplicas": available,
         "observedGeneration": owner["metadata"].get("generation", 1),
     }

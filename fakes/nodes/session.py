@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
-from fakes.nodes import deployments, endpoints, replicas, upkeep
+from fakes.nodes import deployments, endpoints, replicas, schedule, upkeep
 from fakes.nodes.api import Api, ApiError
 from fakes.nodes.cluster import Cluster, ClusterChangedError
 from fakes.nodes.kinds import WATCHED, Kind, Obj
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 CONTROLLERS: Final = (
     deployments.reconcile,
     replicas.reconcile,
-    upkeep.schedule,
+    schedule.schedule,
     upkeep.collect,
     endpoints.reconcile,
 )
@@ -44,7 +44,7 @@ class Session:
     """One cluster, from the first list until it is another one. Owned by one event loop."""
 
     def __init__(self, api: Api, hosts: Hosts, registered: Callable[[], None]) -> None:
-        self.cluster = Cluster(api)
+        self.cluster = Cluster(api, hosts.settings.time_scale)
         self.kubelets = Kubelets(self.cluster, hosts)
         self.proxy = Proxy(self.cluster)
         self.registered = False  # all nodes have been
@@ -123,6 +123,9 @@ class Session:
             except (AttributeError, KeyError, TypeError, ValueError):
                 log.exception("an object that nobody expected")  # must not stop all the others
                 done = False
+        due = self.cluster.available.take_due()
+        if due is not None:
+            asyncio.get_running_loop().call_later(due, self.ring)
         return all(await asyncio.gather(*map(self._do, works))) and done
 
     async def _do(self, work: Work) -> bool:

@@ -1,11 +1,9 @@
-"""Scheduling, and the collection of what nobody owns any more.
+"""The collection of what nobody owns any more.
 
-A Pod without a node gets the ready one that has the fewest of its siblings. What was made for an
-owner goes when the owner is gone, which is asked of the server first: the owner may only not have
-been seen yet.
+What was made for an owner goes when the owner is gone, which is asked of the server first: the
+owner may only not have been seen yet.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -21,42 +19,13 @@ from fakes.nodes.kinds import (
     Kind,
     Obj,
     going,
-    is_true,
-    key_of,
     owner_of,
     uid_of,
 )
-from fakes.nodes.labels import fits
 from fakes.nodes.writes import FINALIZER, Finish
 
 OWNERS: Final = {kind.name: kind for kind in (DEPLOYMENT, REPLICA_SET, CONTROLLER)}
 FOREGROUND: Final = "foregroundDeletion"
-_NO_SUCH_PATH: Final = frozenset({404, 405})
-
-
-@dataclass(frozen=True)
-class Bind:
-    """Give a Pod its node."""
-
-    pod: Obj
-    node: str
-
-    async def do(self, cluster: Cluster) -> None:
-        """Bind it, by a patch where the server has no bindings."""
-        meta = self.pod["metadata"]
-        target = {"apiVersion": "v1", "kind": "Node", "name": self.node}
-        named = {"name": meta["name"], "namespace": meta["namespace"]}
-        binding = Kind("Binding", "v1", "pods")
-        try:
-            await cluster.api.create(
-                binding, {"metadata": named, "target": target}, sub="binding", name=meta["name"]
-            )
-        except ApiError as error:
-            if error.status not in _NO_SUCH_PATH:
-                raise
-            await cluster.patch(POD, self.pod, {"spec": {"nodeName": self.node}})
-        else:
-            cluster[POD].fold(await cluster.api.get(POD, *key_of(self.pod)))
 
 
 @dataclass(frozen=True)
@@ -92,38 +61,6 @@ class Release:
         left = [one for one in self.obj["metadata"]["finalizers"] if one != FOREGROUND]
         removed = {"$deleteFromPrimitiveList/finalizers": [FOREGROUND], "finalizers": left}
         await cluster.patch(self.kind, self.obj, {"metadata": removed})
-
-
-def schedule(cluster: Cluster) -> Iterator[Bind]:
-    """Yield a node for every Pod that has none."""
-    nodes = [node for node in cluster[NODE] if takes_pods(node)]
-    siblings: Counter[tuple[str, str]] = Counter()
-    total: Counter[str] = Counter()
-    for pod in cluster[POD]:
-        if (name := pod["spec"].get("nodeName")) and not going(pod):
-            siblings[name, owner_of(pod).get("uid", "")] += 1
-            total[name] += 1
-    for pod in sorted(cluster[POD], key=key_of):
-        if pod["spec"].get("nodeName") or going(pod):
-            continue
-        wanted = pod["spec"].get("nodeSelector") or {}
-        fitting = [
-            node["metadata"]["name"]
-            for node in nodes
-            if fits(wanted, node["metadata"].get("labels"))
-        ]
-        if not fitting:
-            continue
-        owner = owner_of(pod).get("uid", "")
-        best = min(fitting, key=lambda name: (siblings[name, owner], total[name], name))
-        siblings[best, owner] += 1
-        total[best] += 1
-        yield Bind(pod, best)
-
-
-def takes_pods(node: Obj) -> bool:
-    """Tell whether Pods may be put on a node."""
-    return is_true(node, "Ready") and not node["spec"].get("unschedulable") and not going(node)
 
 
 def collect(cluster: Cluster) -> Iterator[Collect | Release | Finish]:

@@ -53,7 +53,7 @@ class World:
         server = Server(control.answer)
         try:
             server.start(self.listener)
-            await instances.add([(one.machine, one.address) for one in hosts.by_name.values()])
+            await instances.add(hosts.by_name.values())
             async with Api(settings.server, settings.kubeconfig) as api:
                 while True:
                     control.session = Session(api, hosts, self._started)

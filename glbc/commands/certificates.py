@@ -1,10 +1,13 @@
 """What a certificate in the cloud says to a browser: for which names, and until when."""
 
+from functools import lru_cache
+
 from cryptography import x509
 
 from glbc.plan.answer import Facts
 
 
+@lru_cache(maxsize=4096)
 def read(pem: str) -> Facts:
     """Return what the first certificate of a chain says; nothing when it cannot be read."""
     try:

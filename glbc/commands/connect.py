@@ -6,6 +6,7 @@ from collections.abc import Callable
 from glbc.commands.evidence import Evidence
 from glbc.config import Config, ConfigError
 from glbc.engine.clock import SystemClock
+from glbc.engine.exchange import Heard, unheard
 from glbc.engine.gate import Gate
 from glbc.engine.ports import Fence
 from glbc.engine.term import ALONE
@@ -30,7 +31,14 @@ SYNC_SEC = 60.0  # how long the first view of the cluster may take
 class Connection:
     """Cloud, cluster and names of one command. `close` ends all of it."""
 
-    def __init__(self, config: Config, on_change: Callable[[], None], *, write: bool) -> None:
+    def __init__(
+        self,
+        config: Config,
+        on_change: Callable[[], None],
+        *,
+        write: bool,
+        heard: Heard = unheard,
+    ) -> None:
         """Connect to both sides and say in one line what does not answer.
 
         Args:
@@ -38,19 +46,20 @@ class Connection:
             on_change: called from any thread when the cluster changes.
             write: will something be written? Then the cluster's identity, where it is missing, and the
                 Lease of those who write: `candidacy` is there, and not started.
+            heard: told of every request, to cloud and cluster, that has ended.
 
         Raises:
             ConfigError: no project is set.
             GlbcError: the cluster or the cloud does not answer, or refuses.
         """
         check_project(config)
-        self.api: Api = connect(config.kube.kubeconfig, config.kube.context)
+        self.api: Api = connect(config.kube.kubeconfig, config.kube.context, heard=heard)
         if write:
             check_access(self.api, config)
         read_note(self.api)  # does the API server answer, and let us read?
         self.candidacy = self._candidacy(config, on_change) if write else None
         self.gate = Gate(self.candidacy or ALONE)
-        self.cloud = open_cloud(config, self.gate)
+        self.cloud = open_cloud(config, self.gate, heard)
         self._evidence = Evidence(config, self.cloud)
         identity = read_identity(
             self.api,
@@ -106,7 +115,7 @@ def check_project(config: Config) -> None:
         raise ConfigError("configuration", "project", "is not set", "give --project")
 
 
-def open_cloud(config: Config, fence: Fence = ALONE) -> GoogleCloud:
+def open_cloud(config: Config, fence: Fence = ALONE, heard: Heard = unheard) -> GoogleCloud:
     """Return the cloud, once it has answered; it is written to only where the fence allows it.
 
     Raises:
@@ -128,6 +137,7 @@ def open_cloud(config: Config, fence: Fence = ALONE) -> GoogleCloud:
             }
         ),
         fence=fence,
+        heard=heard,
     )
     try:
         cloud.list(Kind.BACKEND_SERVICE)

@@ -4,13 +4,15 @@ The cluster is the real one, or a directory with manifests; the cloud is the rea
 manifests, none: then everything is to be created, and no cloud library is loaded.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, TextIO
 
 import msgspec
 
 from glbc.commands import manifests
+from glbc.commands.budget import Quotas, checked
 from glbc.commands.connect import open_cloud
 from glbc.commands.firststart import decided
 from glbc.commands.look import Look, looked, looking, nothing_yet, survey
@@ -19,10 +21,12 @@ from glbc.config import Config, ConfigError
 from glbc.engine.clock import SystemClock
 from glbc.engine.executor import Runner
 from glbc.engine.inventory import Inventory
+from glbc.engine.ports import Cloud
 from glbc.errors import GlbcError
 from glbc.model.finding import Finding, Severity
 from glbc.model.keys import Kind
 from glbc.model.kinds import MANAGED
+from glbc.model.quota import Quota
 from glbc.naming import Namer
 from glbc.ops import logs
 from glbc.plan.output import written
@@ -57,8 +61,8 @@ def main(config: Config, out: TextIO, form: Form) -> int:
         GlbcError: the cluster or the cloud cannot be read.
     """
     logs.configure(config.log_format, quiet=True)
-    with looking(config) as (seen, _):
-        return tell(seen, seen.desired.findings, out, form)
+    with looking(config) as (seen, cloud):
+        return tell(seen, seen.desired.findings, out, form, quotas_of=cloud.quotas)
 
 
 def main_from(config: Config, source: Source, out: TextIO, err: TextIO, form: Form) -> int:
@@ -77,19 +81,29 @@ def main_from(config: Config, source: Source, out: TextIO, err: TextIO, form: Fo
     err.writelines(f"glbc: {problem}\n" for problem in found.problems)
     config = decided(_with_project(config, source), None, found.snapshot)
     namer = Namer(config.cluster_uid, source.kube_system_uid, config.provider_uid)
-    inventory = _inventory(config, namer, found, source)
-    seen = looked(config, namer, found.snapshot, inventory, now=SystemClock().time())
-    code = tell(seen, _honest(seen, found, source), out, form)
+    with _asked(config, source) as cloud:
+        inventory = _inventory(config, namer, found, cloud)
+        seen = looked(config, namer, found.snapshot, inventory, now=SystemClock().time())
+        quotas_of = cloud.quotas if cloud else _none
+        code = tell(seen, _honest(seen, found, source), out, form, quotas_of=quotas_of)
     return PROBLEMS if found.problems else code
 
 
-def tell(seen: Look, findings: Iterable[Finding], out: TextIO, form: Form) -> int:
-    """Print the plan that a look comes to; return the exit code."""
+def _none(_project: str) -> Sequence[Quota]:
+    """Return the quotas of a cloud that is not asked."""
+    return ()
+
+
+def tell(
+    seen: Look, findings: Iterable[Finding], out: TextIO, form: Form, *, quotas_of: Quotas = _none
+) -> int:
+    """Print the plan that a look comes to, and which quotas it does not fit into; return the exit code."""
     rehearsal = rehearsed(seen)
+    budget = checked(rehearsal.waves, quotas_of)
     if form.as_json:
-        out.write(written(plan_out(rehearsal, findings)))
+        out.write(written(plan_out(rehearsal, findings, budget)))
     else:
-        out.write(render_text(rehearsal, findings, colour=form.colour))
+        out.write(render_text(rehearsal, findings, budget, colour=form.colour))
     return CHANGES if rehearsal.waves or rehearsal.last.actions else NOTHING_TO_DO
 
 
@@ -106,17 +120,23 @@ def _with_project(config: Config, source: Source) -> Config:
     return msgspec.structs.replace(config, project="project")  # any: it is in no name
 
 
-def _inventory(config: Config, namer: Namer, found: Manifests, source: Source) -> Inventory:
-    inventory = nothing_yet(config, namer, found.snapshot)
+@contextmanager
+def _asked(config: Config, source: Source) -> Iterator[Cloud | None]:
+    """Connect to the cloud, unless it is not to be asked."""
     if not source.cloud:
+        yield None
+        return
+    with closing(open_cloud(config)) as cloud:
+        yield cloud
+
+
+def _inventory(config: Config, namer: Namer, found: Manifests, cloud: Cloud | None) -> Inventory:
+    inventory = nothing_yet(config, namer, found.snapshot)
+    if cloud is None:
         for kind in MANAGED:
             inventory.fold_list(kind, (), 0.0)
         return inventory
-    cloud = open_cloud(config)
-    try:
-        survey(inventory, Runner(cloud, SystemClock()))
-    finally:
-        cloud.close()
+    survey(inventory, Runner(cloud, SystemClock()))
     return inventory
 
 

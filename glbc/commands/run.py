@@ -18,7 +18,7 @@ from typing import Final
 
 import structlog
 
-from glbc.commands import live
+from glbc.commands import certificates, live
 from glbc.commands.connect import Connection
 from glbc.commands.firststart import decided, remember
 from glbc.config import Config, ConfigError
@@ -28,19 +28,23 @@ from glbc.engine.executor import Runner
 from glbc.engine.gate import Gate
 from glbc.engine.journal import Journals
 from glbc.engine.loop import Loop, run
-from glbc.engine.workers import ThreadWorkers
+from glbc.engine.pace import Pace
+from glbc.engine.ports import Clock
+from glbc.engine.workers import CLUSTER, ThreadWorkers
 from glbc.errors import GlbcError
 from glbc.kube.identity_watch import IdentityChanged
 from glbc.kube.lease import Candidacy
 from glbc.kube.note import read_note
 from glbc.model.views import VIEWS
 from glbc.ops import logs
+from glbc.ops.counters import Counters
 from glbc.ops.journal import FileJournal
-from glbc.ops.metrics import Metrics
+from glbc.ops.metrics import Metrics, Sources
 
 log = structlog.get_logger()
 
 STOP_SEC: Final = 3.0  # how long what is under way may take after a signal
+MOST_STOP_SEC: Final = 7 * STOP_SEC  # page and loop, workers, Lease (twice), watches
 LEAD_SEC: Final = 1.0  # how long a start waits to lead at once; then it goes on as a standby
 LOOK_SEC: Final = 10.0  # how often it is checked that the watches' threads live
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -58,10 +62,10 @@ def main(config: Config) -> int:
     logs.configure(config.log_format)
     for number in SIGNALS:
         signal.signal(number, _leave_the_start)
-    stop, clock = threading.Event(), SystemClock()
+    stop, clock, counters = threading.Event(), SystemClock(), Counters()
     bell = Bell(config, clock)
     write = not config.guards.read_only
-    connection = Connection(config, bell.change, write=write)
+    connection = Connection(config, bell.change, write=write, heard=counters.heard)
     candidacy, fence = connection.candidacy, connection.gate
     workers = ThreadWorkers(
         Runner(connection.cloud, clock, fence),
@@ -76,13 +80,15 @@ def main(config: Config) -> int:
     snapshot, note = connection.cluster.snapshot(), read_note(connection.api)
     config = decided(config, note, snapshot)
     journal = _journal(config)
-    metrics = Metrics(lambda: loop.turn, VIEWS)
-    notes = Journals(metrics, *([journal] if journal else []))
-    loop = Loop(config, connection.namer, connection.cluster, workers, clock, notes, fence=fence)
-    stop_page = live.started(loop.window, connection.namer, config, clock, metrics)
+    notes = Journals(counters, *([journal] if journal else []))
+    pace, namer = Pace(clock, counters.programmed), connection.namer
+    loop = Loop(config, namer, connection.cluster, workers, clock, notes, fence=fence, pace=pace)
+    metrics = Metrics(counters, _sources(loop, clock, connection))
+    answers = live.routes(loop.window, namer, config, clock, metrics)
+    stop_page = live.started(config.http.address, answers)
     if write:
         remember(config, note, connection.api)
-    log.info("running", project=config.project, cluster_uid=connection.namer.cluster_uid)
+    log.info("running", project=config.project, cluster_uid=namer.cluster_uid)
     told: queue.SimpleQueue[Told] = queue.SimpleQueue()  # its put may interrupt itself
 
     def run_loop() -> None:
@@ -100,21 +106,35 @@ def main(config: Config) -> int:
     thread = threading.Thread(target=run_loop, name="loop", daemon=True)
     thread.start()
     end = _wait_for(told, connection)
+    _ignore_signals()
     _tell(end)
     stop.set()
     stop_page()
     bell.ring()
     thread.join(STOP_SEC)
-    all_ended = workers.stop(STOP_SEC) and not thread.is_alive()
-    _step_down(candidacy, all_ended=all_ended)
+    all_ended = _wind_up(loop, thread, workers, connection)
     connection.close()
+    log.info("stopped", all_ended=all_ended)
     if journal is not None:
         journal.close()
-    log.info("stopped", all_ended=all_ended)
     code = 1 if isinstance(end, Exception) else 0
     if not all_ended:  # Python would wait for these threads, perhaps for minutes
         _exit(code)
     return code
+
+
+def _sources(loop: Loop, clock: Clock, connection: Connection) -> Sources:
+    """Return where the numbers come from that are read when somebody asks."""
+    candidacy = connection.candidacy
+    return Sources(
+        window=loop.window,
+        pace=loop.pace,
+        clock=clock,
+        kinds=tuple(VIEWS),
+        leads=lambda: connection.gate.term() != 0,
+        losses=candidacy.losses if candidacy else lambda: 0,
+        expiry=lambda pem: certificates.read(pem).expires,
+    )
 
 
 def _stand(candidacy: Candidacy | None) -> None:
@@ -124,14 +144,36 @@ def _stand(candidacy: Candidacy | None) -> None:
         candidacy.acquire(LEAD_SEC)
 
 
-def _step_down(candidacy: Candidacy | None, *, all_ended: bool) -> None:
-    """Let others lead: at once, or after the Lease's duration while something is still under way."""
+def _wind_up(
+    loop: Loop, thread: threading.Thread, workers: ThreadWorkers, connection: Connection
+) -> bool:
+    """Finish what ends in time, abandon the rest, and let others lead; tell whether all has ended."""
+    busy = workers.stop(STOP_SEC)
+    connection.gate.shut()  # whatever is still under way begins no further write
+    ended = not thread.is_alive()
+    if ended:
+        loop.finish()
+    if busy:
+        log.warning("abandoned", jobs=loop.in_flight())
+    _step_down(connection.candidacy, quiet=CLUSTER not in busy and not connection.cloud.sending)
+    return ended and not busy
+
+
+def _step_down(candidacy: Candidacy | None, *, quiet: bool) -> None:
+    """Let others lead: at once, or after the Lease's duration while a write may still arrive.
+
+    An operation that runs holds up nobody: whoever follows finds it in the cloud.
+    """
     if candidacy is None:
         return
-    if all_ended:
-        candidacy.release(STOP_SEC)
+    if quiet:
+        led = candidacy.term() != 0
+        released = candidacy.release(STOP_SEC)
+        if led:
+            log.info("stepped_down", lease_released=released)
     else:
         candidacy.end(STOP_SEC)
+        log.warning("lease_kept", why="a write is on its way: the Lease lasts its duration")
 
 
 def _exit(code: int) -> None:
@@ -184,4 +226,11 @@ def _tell(end: Told) -> None:
 
 def _leave_the_start(_number: int, _frame: FrameType | None) -> None:
     """End at once: nothing is under way yet."""
+    _ignore_signals()
     raise SystemExit(0)
+
+
+def _ignore_signals() -> None:
+    """Let a second signal change nothing: it would find Python half torn down, and kill it."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

@@ -26,10 +26,13 @@ class Backoff:
     def __init__(self) -> None:
         self._trouble: dict[Hashable, _Trouble] = {}
 
-    def failed(self, key: Hashable, now: float, wait: float | None = None) -> None:
-        """Remember a failure; `wait` seconds instead of the table's when given."""
+    def failed(
+        self, key: Hashable, now: float, wait: float | None = None, *, least: float = 0.0
+    ) -> None:
+        """Remember a failure; `wait` seconds instead of the table's when given, `least` at the least."""
         times = self.times(key) + 1
-        self._trouble[key] = _Trouble(times, now + (_wait(times) if wait is None else wait))
+        wait = _wait(times) if wait is None else wait
+        self._trouble[key] = _Trouble(times, now + max(wait, least))
 
     def cleared(self, key: Hashable) -> None:
         """Forget the failures of a key."""

@@ -16,6 +16,7 @@ class Bell:
         self._outcome = threading.Event()
         self._changed = threading.Event()
         self._last_change = float("-inf")  # when the last change was let through
+        self._oldest: float | None = None  # when the first change came that was not let through
 
     def ring(self) -> None:
         """Tell of an outcome: the loop has work now."""
@@ -24,14 +25,19 @@ class Bell:
 
     def change(self) -> None:
         """Tell of a change in the cluster: others may follow at once."""
+        if self._oldest is None:
+            self._oldest = self._clock.monotonic()
         self._changed.set()
         self._any.set()
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> float | None:
         """Return when rung, at the latest after `seconds`; a burst of changes is one ring.
 
         A burst has begun when a change follows another within `debounce_sec`; it is waited out,
         at most for `debounce_max_sec`, and an outcome ends the wait.
+
+        Returns:
+            When the oldest change came that is let through (seconds, monotonic); None: there is none.
         """
         self._any.wait(seconds)
         self._any.clear()
@@ -43,3 +49,5 @@ class Bell:
             if not burst or self._last_change >= until or self._outcome.wait(self._quiet):
                 break
         self._outcome.clear()
+        oldest, self._oldest = self._oldest, None
+        return oldest

@@ -17,8 +17,10 @@ from glbc.engine.jobs import (
     HealthJob,
     Job,
     ListJob,
+    OperationsJob,
     Outcome,
     Probe,
+    QuotaJob,
     ReadJob,
     Seat,
 )
@@ -39,6 +41,8 @@ from glbc.model.graph import Observed
 from glbc.model.health import UNKNOWN, of_members
 from glbc.model.keys import Kind, Ref, ResourceKey
 from glbc.model.kinds import ROWS
+from glbc.model.private import privates_in, veil
+from glbc.model.quota import Quota
 from glbc.plan.diff import Change
 from glbc.plan.planner import Action, Op
 
@@ -90,12 +94,17 @@ class Runner:
         error: CloudError | None = None
         bodies: tuple[Body, ...] = ()
         health: tuple[tuple[Probe, str], ...] = ()
+        quotas: tuple[Quota, ...] = ()
         try:
             match job:
                 case HealthJob():
                     health = tuple(self._health(job))
                 case ListJob():
                     bodies = tuple(self._list(job))
+                case OperationsJob():
+                    bodies = tuple(self._cloud.under_way(job.project))
+                case QuotaJob():
+                    quotas = tuple(self._cloud.quotas(job.project))
                 case ReadJob():
                     attempt.read(job.key)
                 case ActionJob():
@@ -116,6 +125,7 @@ class Runner:
             writes=attempt.writes,
             misfits=tuple(sorted(attempt.misfits.items(), key=lambda row: str(row[0]))),
             health=health,
+            quotas=quotas,
         )
 
     def _health(self, job: HealthJob) -> Iterator[tuple[Probe, str]]:
@@ -186,15 +196,19 @@ class Attempt:
             NotLeading: its term has ended before a write.
         """
         self._term = term
-        match action.op:
-            case Op.CREATE:
-                self._create(action)
-            case Op.UPDATE if live is not None:
-                self._update(action, live)
-            case Op.DELETE:
-                with contextlib.suppress(NotFound):
-                    self._send(Verb.DELETE, action.key, None)
-                self.read(action.key)
+        try:
+            match action.op:
+                case Op.CREATE:
+                    self._create(action)
+                case Op.UPDATE if live is not None:
+                    self._update(action, live)
+                case Op.DELETE:
+                    with contextlib.suppress(NotFound):
+                        self._send(Verb.DELETE, action.key, None)
+                    self.read(action.key)
+        except Exception as failure:
+            veil(failure, privates_in(action.spec))
+            raise
 
     def look_again(self, key: ResourceKey, failure: CloudError) -> None:
         """After a failed write, read what is there now, if the failure leaves that open."""

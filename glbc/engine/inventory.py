@@ -172,6 +172,7 @@ class Inventory:
 
     def doubt(self, key: ResourceKey) -> None:
         """Remember that a write of `key` may or may not have happened: it must be read."""
+        self._absent.pop(key, None)
         self._unread.add(key)
         self._graph = None
 

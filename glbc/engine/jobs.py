@@ -9,6 +9,7 @@ from glbc.errors import CloudError
 from glbc.model.compute import Endpoint
 from glbc.model.graph import Observed
 from glbc.model.keys import ResourceKey
+from glbc.model.quota import Quota
 from glbc.plan.planner import Action
 
 Body = Mapping[str, Any]
@@ -50,7 +51,19 @@ class HealthJob(msgspec.Struct, frozen=True):
     probes: tuple[Probe, ...]
 
 
-Job = ReadJob | ListJob | ActionJob | HealthJob
+class OperationsJob(msgspec.Struct, frozen=True):
+    """List what is under way in a project."""
+
+    project: str
+
+
+class QuotaJob(msgspec.Struct, frozen=True):
+    """Read the quotas of a project."""
+
+    project: str
+
+
+Job = ReadJob | ListJob | ActionJob | HealthJob | OperationsJob | QuotaJob
 
 
 Seat = ResourceKey | tuple[ResourceKey, Endpoint]
@@ -67,7 +80,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     read: Body | None = None  # of the key, where it was read
     was_read: bool = False  # was the key read? Then `read` None says that it is not there
     read_began: float = 0.0  # seconds, monotonic
-    bodies: tuple[Body, ...] = ()  # of a ListJob
+    bodies: tuple[Body, ...] = ()  # of a ListJob, or of an OperationsJob
     writes: int = 0  # mutations that were sent
     misfits: tuple[tuple[Seat, CloudError], ...] = ()  # who cannot join a group
     health: tuple[tuple[Probe, str], ...] = ()  # of a HealthJob: a word for each that was asked
+    quotas: tuple[Quota, ...] = ()  # of a QuotaJob

@@ -16,11 +16,23 @@ from glbc.config import Config
 from glbc.engine.absentees import Turn
 from glbc.engine.backoff import Backoff
 from glbc.engine.bell import Bell
+from glbc.engine.budgets import Budgets
 from glbc.engine.guards import Guards
 from glbc.engine.health import Health
+from glbc.engine.inherited import Inherited
 from glbc.engine.inventory import Inventory
-from glbc.engine.jobs import ActionJob, HealthJob, ListJob, Outcome, ReadJob
+from glbc.engine.jobs import (
+    ActionJob,
+    HealthJob,
+    ListJob,
+    OperationsJob,
+    Outcome,
+    QuotaJob,
+    ReadJob,
+)
 from glbc.engine.journal import Journal, entry_of
+from glbc.engine.pace import Pace
+from glbc.engine.parked import Room, refusal_of, wait_sec
 from glbc.engine.ports import Clock, Cluster, Fence, Workers
 from glbc.engine.publisher import Publisher
 from glbc.engine.reports import Reports
@@ -30,18 +42,15 @@ from glbc.engine.window import Window
 from glbc.errors import (
     AlreadyExists,
     CloudError,
-    Denied,
     InUse,
     NotFound,
     NotLeading,
-    QuotaExceeded,
-    Rejected,
     Stale,
     Transient,
 )
 from glbc.model.calls import EventNote, RecordCreate
 from glbc.model.compute import Spec
-from glbc.model.graph import Ownership
+from glbc.model.graph import Graph, Ownership
 from glbc.model.keys import Kind, ResourceKey
 from glbc.model.kinds import MANAGED, POLICIES, is_managed
 from glbc.model.views import Hints, Snapshot
@@ -62,11 +71,6 @@ DOUBLY_BALANCED: Final = frozenset(
 MOST_CURIOUS: Final = 20  # reads for one node that is in a group of somebody else
 LATE_SEC: Final = 120.0  # how long what was sent and not answered may take to appear
 AWAITED_SEC: Final = 30.0  # how often what is named and not there is looked for
-HINT = {
-    Denied: "give the controller's service account the permission",
-    QuotaExceeded: "raise the quota, or delete what is not needed",
-    Rejected: "change what asks for it",
-}
 
 
 class Loop:
@@ -82,6 +86,7 @@ class Loop:
         journal: Journal | None = None,
         *,
         fence: Fence = ALONE,
+        pace: Pace | None = None,
     ) -> None:
         self.config = config
         self.namer = namer
@@ -89,9 +94,11 @@ class Loop:
         self.workers = workers
         self.clock = clock
         self.journal = journal
-        self.inventory = Inventory(projects_of(config), self._ownership_of)
+        projects = projects_of(config)
+        self.inventory = Inventory(projects, self._ownership_of)
         self.turn: Turn | None = None
         self.window = Window(clock)
+        self.pace = pace or Pace(clock)
         self._learnt: Collection[str] = ()  # the Ingresses whose names are known
         self._known: frozenset[str] = frozenset()
         self._flying: dict[ResourceKey, Action] = {}
@@ -101,6 +108,8 @@ class Loop:
         self._parked: dict[ResourceKey, Refusal] = {}
         self._taken: frozenset[ResourceKey] = frozenset()  # ours to want, somebody else's to have
         self._backoff = Backoff()
+        self._room = Room()
+        self._budgets = Budgets(clock, float(config.resync_sec))
         self._publisher = Publisher(workers, clock)
         self._translated: tuple[Snapshot, Hints, Desired] | None = None
         self._curious: set[ResourceKey] = set()  # groups whose members are worth a read
@@ -108,22 +117,30 @@ class Loop:
         self._seen_complete = False
         self._guards = Guards(config, namer, clock)
         self._term = Term(fence, clock)
+        patience_sec = float(config.cloud.operation_timeout_sec)
+        self._inherited = Inherited(projects.values(), clock, patience_sec)
         self._health = Health(config, clock)
         self._reports = Reports(self._health, clock)
         self._switches = Switches(self._health, clock)
 
     # One turn -----------------------------------------------------------------------------------
 
-    def step(self) -> bool:
+    def step(self, changed_at: float | None = None) -> bool:
         """Take one turn: fold what has come, plan, start what may start, publish.
+
+        Args:
+            changed_at: when the oldest change of the cluster came since the last turn, if any did.
 
         Returns:
             True if this turn started or published something.
         """
         self.window.begins()
+        self.pace.begins(changed_at)
         self._fold()
-        if self._term.begins(self._kinds()) and self._listed_at:
-            self.resync(self._listed_at)
+        if self._term.begins(self._kinds()):
+            self._inherited.begins()
+            if self._listed_at:
+                self.resync(self._listed_at)
         self._unpark()
         self.inventory.forget_misfits(self.clock.monotonic())
         self.inventory.forget_late(self.clock.monotonic())
@@ -143,18 +160,26 @@ class Loop:
         held = self._guards.hold(full, self.turn, snapshot, desired, actual)
         due = guard.listed_first(held, self._term.unlisted)
         self.turn = Turn(snapshot, desired, actual, due)
+        self.pace.look(self.turn, leads=self._term.lasts())
         self._health.look(desired, actual)
-        started = self._term.lasts() and self._start(due)
+        started = self._term.lasts() and not self._inherited.unknown() and self._start(due)
         asked = self._read(snapshot, desired)
         told = self._term.lasts() and self._term.surveyed() and self._publish(self.turn)
+        if started or told:
+            self.pace.tell(due, len(self._flying))
         flying, states = self._flying.values(), self._health.states()
         self.window.show(self.turn, flying, states, self._kinds())
         return listing or started or asked or told
 
+    def finish(self) -> None:
+        """Take note of what has ended since the last turn; start nothing more."""
+        self._fold()
+
     def in_flight(self) -> int:
         """Return the number of cloud jobs that have not come back."""
         busy = len(self._flying) + len(self._reading) + len(self._listing)
-        return busy + self._health.in_flight()
+        asked = self._inherited.in_flight() + self._budgets.in_flight()
+        return busy + asked + self._health.in_flight()
 
     def wake_in(self) -> float:
         """Return the seconds until something is due by itself."""
@@ -166,7 +191,7 @@ class Loop:
             if kind not in self._listing
         )
         due.extend((*self._guards.due(), *self.inventory.misfits_due(), *self.inventory.late_due()))
-        due.extend(self._health.wake_at())
+        due.extend((*self._health.wake_at(), *self._inherited.due(now)))
         if self._term.number:
             due.extend(self._reports.due())
         if self.turn is not None:
@@ -221,8 +246,11 @@ class Loop:
         return ownership_of(key, spec, self.namer, self._known)
 
     def _unpark(self) -> None:
-        """Let what was refused be tried again when its time has come."""
+        """Let what was refused be tried again when its time has come, or there is room for it."""
         now = self.clock.monotonic()
+        over = {key for key, refusal in self._parked.items() if refusal.over_quota}
+        for key in self._room.made(self.inventory.graph() if over else Graph(), over):
+            self._backoff.cleared(key)
         for key in [key for key in self._parked if self._backoff.allows(key, now)]:
             del self._parked[key]
 
@@ -230,8 +258,13 @@ class Loop:
 
     def _start(self, due: Plan) -> bool:
         now, started = self.clock.monotonic(), False
+        for job in self._budgets.jobs(due):
+            self.workers.start(job)
+            started = True
         for action in frontier(due, self._flying.values()):
-            if not self._backoff.allows(action.key, now):
+            refusal = self._parked.get(action.key)  # of something else: this is not held back
+            another = refusal is not None and refusal.over_quota
+            if not (another or self._backoff.allows(action.key, now)):
                 continue
             self._flying[action.key] = action
             self.inventory.expect(action.key)
@@ -253,7 +286,7 @@ class Loop:
                 ):
                     keys.add(key)
         started = False
-        for key in sorted(keys - self._reading - self._flying.keys()):
+        for key in sorted(keys - self._reading - self._flying.keys() - self._inherited.held()):
             if self._backoff.allows(key, now):
                 self._reading.add(key)
                 self.workers.start(ReadJob(key))
@@ -279,8 +312,16 @@ class Loop:
         return min(resync, AWAITED_SEC) if awaited else resync
 
     def _list_again(self) -> bool:
-        """Start the lists that are due: at the start, once per resync, and of what is awaited."""
+        """Start the lists that are due: at the start, once per resync, and of what is awaited.
+
+        In a new term first what is under way: only a list that begins after that shows what has ended.
+        """
         now, started = self.clock.monotonic(), False
+        for job in self._inherited.jobs():
+            self.workers.start(job)
+            started = True
+        if self._inherited.unknown():
+            return started
         for kind in self._kinds():
             last = self._listed_at.get(kind, float("-inf"))
             if now - last >= self._lasts(kind) and kind not in self._listing:
@@ -301,6 +342,12 @@ class Loop:
                     self._fold_read(outcome, outcome.job.key)
                 case HealthJob():
                     self._health.fold(outcome, outcome.job)
+                case QuotaJob():
+                    due = self.turn.plan if self.turn else Plan()
+                    self._budgets.fold(outcome, outcome.job, due)
+                case OperationsJob():
+                    for key in self._inherited.fold(outcome, outcome.job):
+                        self.inventory.doubt(key)
                 case ActionJob():
                     self._flying.pop(outcome.job.action.key, None)
                     self._fold_action(outcome, outcome.job.action)
@@ -329,6 +376,8 @@ class Loop:
         else:
             self._backoff.cleared(key)
             self.inventory.fold_read(key, outcome.read, outcome.read_began)
+            if key in self._inherited.held():  # it was asked for before that was known
+                self.inventory.doubt(key)
             if key in self._suspected:
                 self._suspected.discard(key)
                 until = outcome.ended + self.config.resync_sec
@@ -388,11 +437,10 @@ class Loop:
     def _fold_refusal(self, outcome: Outcome, action: Action, error: CloudError) -> None:
         """Decide what a failed action means: by the class of its error, never by its text."""
         wait = None
-        if isinstance(error, (Rejected, Denied, QuotaExceeded)):
-            hint = next(text for cls, text in HINT.items() if isinstance(error, cls))
-            denied = isinstance(error, Denied)
-            self._parked[action.key] = Refusal(action, str(error), hint, denied)
-            wait = float(self.config.parked_retry_sec)
+        if refusal := refusal_of(action, error):
+            self._parked[action.key] = refusal
+            times, first = self._backoff.times(action.key), float(self.config.parked_retry_sec)
+            wait = wait_sec(refusal, times, first, float(self.config.resync_sec))
         elif isinstance(error, InUse):
             self.resync()  # somebody refers to it whom we have not seen
         if error.reason in DOUBLY_BALANCED:
@@ -426,7 +474,7 @@ class Loop:
         )
         current = list(writes(snapshot, desired, due, actual, self._reports.of(turn)))
         self._reports.noted(current)
-        current.extend(self._reports.events(turn))
+        current.extend((*self._reports.events(turn), *self._publisher.refused(snapshot)))
         current.extend(
             what_holds(snapshot, desired, due, actual, namer=self.namer, config=self.config)
         )
@@ -440,6 +488,7 @@ class Loop:
 
 def run(loop: Loop, bell: Bell, stop: threading.Event) -> None:
     """Take turns until told to stop: at once when woken, else when something is due."""
+    changed_at: float | None = None
     while not stop.is_set():
-        loop.step()
-        bell.wait(loop.wake_in())
+        loop.step(changed_at)
+        changed_at = bell.wait(loop.wake_in())

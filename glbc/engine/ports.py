@@ -8,6 +8,7 @@ from glbc.errors import ClusterError
 from glbc.model.calls import Call, Write
 from glbc.model.health import Member
 from glbc.model.keys import ResourceKey
+from glbc.model.quota import Quota
 from glbc.model.views import Snapshot
 
 
@@ -19,6 +20,14 @@ class Cloud(Protocol):
 
         Global kinds: the global collection. Groups and `instances`: every zone of the project; each body then carries its `zone`.
         """
+        ...
+
+    def under_way(self, project: str) -> Sequence[Mapping[str, Any]]:
+        """Return the bodies of the operations of a project that are not done, of every scope."""
+        ...
+
+    def quotas(self, project: str) -> Sequence[Quota]:
+        """Return the quotas of a project."""
         ...
 
     def get(self, key: ResourceKey) -> Mapping[str, Any]:

@@ -8,13 +8,23 @@ import structlog
 from glbc.engine.backoff import Backoff
 from glbc.engine.ports import Clock, Workers
 from glbc.errors import ClusterError, NotLeading
-from glbc.model.calls import EventNote, GroupWrite, RecordCreate, Write
+from glbc.model.calls import (
+    EventNote,
+    GroupWrite,
+    IngressPatch,
+    RecordCreate,
+    StatusPatch,
+    Write,
+)
 from glbc.model.finding import ObjectRef
 from glbc.model.views import Snapshot
+from glbc.status import MAX_MESSAGE, Told
 
 log = structlog.get_logger()
 
 RECURRING: Final = frozenset({"BackendHealthy", "Attach", "Detach"})  # news as often as it happens
+REFUSALS: Final = frozenset({400, 403, 422})  # HTTP; by themselves they do not pass
+Refused = tuple[IngressPatch | StatusPatch, ClusterError]
 LASTS_SEC: Final = 1.0  # how long what a warning says must hold before it is told
 
 
@@ -27,6 +37,8 @@ class Publisher:
         self._told: set[EventNote] = set()
         self._seen: dict[EventNote, float] = {}  # warnings that wait, and since when
         self._sent: dict[Hashable, tuple[str, Write]] = {}  # slot -> resource version, write
+        self._refused: dict[Hashable, Refused] = {}  # slot -> what was not taken
+        self._is_busy = False  # the API server has asked to wait, and that was told
         self._backoff = Backoff()
 
     def tell(self, writes: Iterable[Write], snapshot: Snapshot, *, happened: bool = False) -> bool:
@@ -78,15 +90,37 @@ class Publisher:
         """Take in how the writes ended; one that failed is due again after a while."""
         for write, error in self._workers.drain_writes():
             slot = _slot(write)
+            self._refused.pop(slot, None)
             if error is None:
                 self._backoff.cleared(slot)
+                self._is_busy = False
                 continue
             if not isinstance(error, NotLeading):
                 self._warn(write, error)
-                self._backoff.failed(slot, self._clock.monotonic())
+                now = self._clock.monotonic()
+                self._backoff.failed(slot, now, least=error.retry_after)
+            if error.status in REFUSALS and isinstance(write, IngressPatch | StatusPatch):
+                self._refused[slot] = (write, error)
             self._sent.pop(slot, None)
             if isinstance(write, EventNote):
                 self._told.discard(write)
+
+    def refused(self, snapshot: Snapshot) -> Iterator[EventNote]:
+        """Yield what the API server does not let us write to an Ingress, for whoever owns it."""
+        for slot, (write, error) in list(self._refused.items()):
+            ref = write.ingress
+            ingress = snapshot.ingresses.get(f"{ref.namespace}/{ref.name}")
+            if ingress is None:
+                del self._refused[slot]
+            else:
+                what = "finalizer and annotations" if isinstance(write, IngressPatch) else "status"
+                yield EventNote(
+                    object=ref,
+                    uid=ingress.metadata.uid,
+                    type="Warning",
+                    reason=Told.NOT_WRITTEN,
+                    message=f"cannot write its {what}: {error}"[:MAX_MESSAGE],
+                )
 
     def due(self, now: float) -> Iterator[float]:
         """Yield the moments at which a failed write may be tried again, or a warning is told."""
@@ -104,6 +138,9 @@ class Publisher:
         return False
 
     def _warn(self, write: Write, error: ClusterError) -> None:
+        if error.retry_after and self._is_busy:
+            return
+        self._is_busy = bool(error.retry_after)
         object_ = _about(write)
         log.warning(
             "publish_failed", write=type(write).__name__, object=str(object_), error=str(error)

@@ -18,6 +18,7 @@ class Window:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._listed: dict[str, float] = {}  # kind -> seconds since 1970
+        self.began = clock.time()  # seconds since 1970: when there was something to look at
         self.scene: Scene | None = None  # None before the first turn
         self.beat = (
             clock.monotonic()

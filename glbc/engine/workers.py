@@ -7,12 +7,12 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import structlog
 
 from glbc.engine.executor import Runner
-from glbc.engine.jobs import HealthJob, Job, ListJob, Outcome
+from glbc.engine.jobs import HealthJob, Job, ListJob, OperationsJob, Outcome, QuotaJob
 from glbc.engine.ports import Clock, Cluster, Fence
 from glbc.engine.term import ALONE
 from glbc.errors import CloudError, ClusterError, NotLeading
@@ -20,7 +20,12 @@ from glbc.model.calls import EventNote, Write
 
 log = structlog.get_logger()
 
+CLOUD: Final = "cloud"
+CLUSTER: Final = "cluster"
+
 Item = TypeVar("Item")
+
+OBSERVES: Final = (ListJob, HealthJob, OperationsJob, QuotaJob)
 
 
 class ThreadWorkers:
@@ -47,14 +52,20 @@ class ThreadWorkers:
         self._teller = ThreadPoolExecutor(1, thread_name_prefix="events")
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._written: queue.SimpleQueue[tuple[Write, ClusterError | None]] = queue.SimpleQueue()
+        self._stopped = False
 
     def start(self, job: Job) -> None:
-        """Run the job as soon as a thread is free; lists and health never wait behind actions."""
-        pool = self._observe if isinstance(job, ListJob | HealthJob) else self._cloud
+        """Run the job as soon as a thread is free; what is asked never waits behind actions."""
+        pool = self._observe if isinstance(job, OBSERVES) else self._cloud
         pool.submit(self._run, job)
 
     def publish(self, write: Write) -> None:
-        """Carry out a Kubernetes write, one after the other; an address never waits behind events."""
+        """Carry out a Kubernetes write, one after the other; an address never waits behind events.
+
+        After `stop` it is left undone: what is due then is found again by whoever follows.
+        """
+        if self._stopped:
+            return
         pool = self._teller if isinstance(write, EventNote) else self._publisher
         pool.submit(self._write, write, self._fence.term())
 
@@ -66,18 +77,20 @@ class ThreadWorkers:
         """Return how the published writes ended."""
         return _drained(self._written)
 
-    def stop(self, seconds: float) -> bool:
-        """Start nothing more; wait for what is under way, and tell whether all of it has ended."""
-        pools = (self._cloud, self._observe, self._publisher, self._teller)
-        for pool in pools:
+    def stop(self, seconds: float) -> frozenset[str]:
+        """Start nothing more; wait for what is under way, and tell what has not ended."""
+        self._stopped = True
+        pools = {CLOUD: (self._cloud, self._observe), CLUSTER: (self._publisher, self._teller)}
+        waits = []
+        for where, pool in ((where, pool) for where, some in pools.items() for pool in some):
             pool.shutdown(wait=False, cancel_futures=True)
-        waits = [threading.Thread(target=pool.shutdown, daemon=True) for pool in pools]
-        deadline = self._clock.monotonic() + seconds
-        for wait in waits:
+            wait = threading.Thread(target=pool.shutdown, daemon=True)
             wait.start()
-        for wait in waits:
+            waits.append((where, wait))
+        deadline = self._clock.monotonic() + seconds
+        for _, wait in waits:
             wait.join(max(0.0, deadline - self._clock.monotonic()))
-        return not any(wait.is_alive() for wait in waits)
+        return frozenset(where for where, wait in waits if wait.is_alive())
 
     def _run(self, job: Job) -> None:
         try:

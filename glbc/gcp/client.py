@@ -6,12 +6,16 @@ retry; a repeated mutation is the same request; the connection pool fits the thr
 Bodies are REST JSON on both sides; proto messages do not leave this module.
 """
 
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final
 
+from glbc.engine.exchange import OK, Exchange, Heard, unheard
 from glbc.engine.ports import Fence
 from glbc.engine.term import ALONE
 from glbc.errors import (
@@ -24,6 +28,7 @@ from glbc.errors import (
     Transient,
 )
 from glbc.gcp import table
+from glbc.gcp.inflight import InFlight
 from glbc.gcp.limiter import Class, Limiter
 from glbc.gcp.refusals import failed, one_line, refused
 from glbc.gcp.retry import Retry
@@ -31,12 +36,15 @@ from glbc.gcp.table import Mutation, Row, Where
 from glbc.model.calls import Call, Verb
 from glbc.model.health import UNKNOWN, Member
 from glbc.model.keys import ResourceKey
+from glbc.model.quota import Quota
 
 SCOPES: Final = ("https://www.googleapis.com/auth/compute",)
 PAGE_SIZE: Final = 500  # the API's maximum
 WAIT_SEC: Final = 150.0  # `operations.wait` answers after some two minutes at the latest
 SPARE_CONNECTIONS: Final = 4  # for lists and commands, beside the workers
 INCOMPLETE: Final = frozenset({"UNREACHABLE", "PARTIAL_SUCCESS"})  # warnings of lists
+CHATTER: Final = "GOOGLE_SDK_PYTHON_LOGGING_SCOPE"  # lets the library log whole requests: keys, too
+UNDONE: Final = "status != DONE"  # as the API's reference writes a filter
 LOG_IN: Final = (
     "run `gcloud auth application-default login`, set GOOGLE_APPLICATION_CREDENTIALS, "
     "or give the Pod a Google service account"
@@ -49,6 +57,7 @@ class _Library:
     """The library, imported when the first adapter is made: 1.6 s and 148 MB."""
 
     def __init__(self) -> None:
+        os.environ.pop(CHATTER, None)
         # ruff: noqa: PLC0415  (the point of this class)
         import google.auth
         import requests
@@ -90,6 +99,7 @@ class GoogleCloud:
         retry: the retry policy; tests pass one that does not sleep.
         limiter: how often each class of calls may be sent; None: as often as it comes.
         fence: whether this process may (still) write.
+        heard: told of every request that has ended.
 
     Raises:
         Denied: there are no credentials.
@@ -108,13 +118,16 @@ class GoogleCloud:
         retry: Retry | None = None,
         limiter: Limiter | None = None,
         fence: Fence = ALONE,
+        heard: Heard = unheard,
     ) -> None:
+        self._heard = heard
         self._limiter = limiter or Limiter({})
         self._project = project
         self._projects = projects or {}
         self._call_timeout_sec = call_timeout_sec
         self._operation_timeout_sec = operation_timeout_sec
         self._retry = retry or Retry()
+        self.sending = InFlight()  # what another process must not be let in before
         self._fence = fence
         self._library = _Library()
         credentials = self._credentials(anonymous)
@@ -144,6 +157,38 @@ class GoogleCloud:
         for place, row in table.rows_of(kind).items():
             found.extend(self._listed(kind, place, row))
         return found
+
+    def under_way(self, project: str) -> Sequence[Mapping[str, Any]]:
+        """Return the bodies of a project's operations that are not done: one list of all scopes.
+
+        Raises:
+            CloudError: as `list` does.
+        """
+        what = f"list operations of project {project}"
+        row = table.OPERATIONS[Where.GLOBAL]
+        request = self._message(f"AggregatedList{row.clients}Request")(
+            project=project, max_results=PAGE_SIZE, filter=UNDONE
+        )
+        method = self._clients[row.client].aggregated_list
+        found: list[Body] = []
+        for page in self._pages(what, method, request, patient=False):
+            _refuse_partial(what, page)
+            for scope, part in page.get("items", {}).items():
+                if scope.partition("/")[0] in table.WRITTEN:
+                    _refuse_partial(f"{what}: {scope}", part)
+                    found.extend(part.get("operations", ()))
+        return [body for body in found if not _is_done(body)]
+
+    def quotas(self, project: str) -> Sequence[Quota]:
+        """Return the quotas of a project that count resources. Raises CloudError."""
+        request = self._message(f"Get{table.PROJECT.noun}Request")(project=project)
+        get = self._clients[table.PROJECT.client].get
+        ask = partial(self._send, f"get project {project}", get, request, Class.READ, patient=True)
+        return [
+            Quota(row["metric"], float(row.get("limit", 0)), float(row.get("usage", 0)))
+            for row in self._retry.read(ask).get("quotas", ())
+            if row.get("metric")
+        ]
 
     def get(self, key: ResourceKey) -> Mapping[str, Any]:
         """Return the body of `key`. Raises NotFound when it does not exist."""
@@ -322,18 +367,26 @@ class GoogleCloud:
         """
         library = self._library
         self._limiter.take(calls, patient=patient)
-        check()
+        timeout = timeout_sec or self._call_timeout_sec
+        began = time.monotonic()
         try:
-            answer = method(
-                request=request, retry=None, timeout=timeout_sec or self._call_timeout_sec
-            )
+            with self.sending if calls is Class.WRITE else nullcontext():
+                check()
+                answer = method(request=request, retry=None, timeout=timeout)
         except library.failures as error:
             meant = self._cloud_error(what, error)
+            self._tell(request, began, meant.status, type(meant).__name__)
             if isinstance(meant, RateLimited):
                 self._limiter.refused(calls)
             raise meant from error
+        self._tell(request, began, HTTPStatus.OK)
         body: Body = library.json_format.MessageToDict(type(answer).pb(answer))
         return body
+
+    def _tell(self, request: Any, began: float, status: int, result: str = OK) -> None:
+        method, seconds = table.method_of(type(request).__name__), time.monotonic() - began
+        told = Exchange(api="compute", method=method, status=status, result=result, seconds=seconds)
+        self._heard(told)
 
     def _message(self, name: str) -> Any:
         """Return a message class of the library."""

@@ -5,9 +5,17 @@ arrives at once (the error envelope) or late (an operation that is done and fail
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from glbc.errors import ANY, CloudError, meaning
+
+QUOTA: Final = (
+    # where a detail of a refusal says which quota it is: the path in it
+    ("quotaInfo", "metricName"),  # Operation.error.errors[].errorDetails[]: QuotaExceededInfo
+    ("errorInfo", "metadatas", "quota_metric"),  # the same: ErrorInfo
+    ("metadata", "quota_metric"),  # google.rpc.ErrorInfo in an error envelope
+    ("metricName",),  # QuotaExceededInfo in an error envelope
+)
 
 
 def one_line(text: object) -> str:
@@ -15,7 +23,9 @@ def one_line(text: object) -> str:
     return " ".join(str(text).split())
 
 
-def cloud_error(what: str, status: int, reasons: Iterable[str], message: str) -> CloudError:
+def cloud_error(
+    what: str, status: int, reasons: Iterable[str], message: str, details: Iterable[Any] = ()
+) -> CloudError:
     """Return the error for an answer.
 
     Args:
@@ -24,12 +34,26 @@ def cloud_error(what: str, status: int, reasons: Iterable[str], message: str) ->
         reasons: all reason codes that the answer carries, best first. The first one that says more
             than the status does decides.
         message: the server's words, for people.
+        details: what the answer says beside its reasons and words.
     """
     reasons = [reason for reason in reasons if reason] or [ANY]
     plain = meaning(status, ANY)
     reason = next((r for r in reasons if meaning(status, r) is not plain), reasons[0])
     text = one_line(f"{what}: {message or reason or f'HTTP status {status}'}")
-    return meaning(status, reason)(text, reason=reason, status=status)
+    quota = _quota_in(details)
+    return meaning(status, reason)(text, reason=reason, status=status, quota=quota)
+
+
+def _quota_in(details: Iterable[Any]) -> str:
+    """Return which quota the details name, "" if they do not."""
+    for detail in details:
+        for path in QUOTA:
+            value: Any = detail
+            for step in path:
+                value = value.get(step) if isinstance(value, Mapping) else None
+            if isinstance(value, str) and value:
+                return one_line(value)
+    return ""
 
 
 def refused(
@@ -48,7 +72,7 @@ def refused(
     infos = [entry for entry in details if isinstance(entry, Mapping)]
     reasons = [str(entry.get("reason") or "") for entry in (*infos, *told)]
     words = next((entry["message"] for entry in told if entry.get("message")), message)
-    return cloud_error(what, status, reasons, words)
+    return cloud_error(what, status, reasons, words, infos)
 
 
 def failed(what: str, operation: Mapping[str, Any]) -> CloudError | None:
@@ -63,4 +87,5 @@ def failed(what: str, operation: Mapping[str, Any]) -> CloudError | None:
         status,
         [entry.get("code", "") for entry in errors],
         words or operation.get("httpErrorMessage", "") or "the operation failed",
+        [detail for entry in errors for detail in entry.get("errorDetails", ())],
     )

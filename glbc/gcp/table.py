@@ -6,6 +6,7 @@ real library by a test.
 """
 
 from enum import StrEnum
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -179,12 +180,37 @@ ROWS: Final[dict[tuple[str, Where], Row]] = {
 }
 
 OPERATIONS: Final = {
-    Where.GLOBAL: Row(clients="GlobalOperations", noun="GlobalOperation", field="operation"),
+    Where.GLOBAL: Row(
+        clients="GlobalOperations", noun="GlobalOperation", field="operation", aggregated=True
+    ),
     Where.REGION: Row(clients="RegionOperations", noun="RegionOperation", field="operation"),
     Where.ZONE: Row(clients="ZoneOperations", noun="ZoneOperation", field="operation"),
 }
 
-CLIENTS: Final = tuple(sorted({row.client for row in (*ROWS.values(), *OPERATIONS.values())}))
+PROJECT: Final = Row(clients="Projects", noun="Project", field="project")
+WRITTEN: Final = frozenset(place for (_, place), row in ROWS.items() if row.verbs)
+"""The types of scope in which something is written."""
+
+CLIENTS: Final = tuple(
+    sorted({row.client for row in (*ROWS.values(), *OPERATIONS.values(), PROJECT)})
+)
+WORDS: Final = {
+    word: row.clients
+    for row in (*ROWS.values(), *OPERATIONS.values(), PROJECT)
+    for word in (row.noun, row.clients)
+}
+
+
+@cache
+def method_of(message: str) -> str:
+    """Return what the API calls the method of a request message: `backendServices.insert`."""
+    text = message.removesuffix("Request")
+    word = max((word for word in WORDS if text.endswith(word)), key=len)
+    return f"{_small(WORDS[word])}.{_small(text.removesuffix(word))}"
+
+
+def _small(word: str) -> str:
+    return word[:1].lower() + word[1:]
 
 
 def where(key: ResourceKey) -> Where:

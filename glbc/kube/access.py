@@ -4,7 +4,7 @@ The rows are those of `deploy/rbac.yaml` (a test compares). A kind that cannot b
 deletion for ever, so whoever installs glbc is told what is missing, all of it at once.
 """
 
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import msgspec
@@ -15,6 +15,7 @@ from glbc.kube.client import Api
 
 _PATH: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _SYSTEM: Final = "kube-system"
+_AT_ONCE: Final = 8  # a server whose answers take seconds must not hold up a start for minutes
 
 
 class Need(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -89,12 +90,12 @@ def needs(config: Config) -> tuple[Need, ...]:
 
 
 def check_access(api: Api, config: Config) -> None:
-    """Ask for every verb that is needed.
+    """Ask for every verb that is needed; `api` is closed when that fails.
 
     Raises:
         ClusterError: some are missing; the message names them all.
     """
-    missing = list(_missing(api, config))
+    missing = _missing(api, config)
     if missing:
         raise ClusterError(
             f"{api.host}: glbc may not {'; '.join(missing)}: apply deploy/rbac.yaml, and run as the "
@@ -102,22 +103,34 @@ def check_access(api: Api, config: Config) -> None:
         )
 
 
-def _missing(api: Api, config: Config) -> Iterator[str]:
-    for need in needs(config):
-        for verb in need.verbs:
-            attributes = {
-                "group": need.group,
-                "resource": need.resource,
-                "subresource": need.subresource,
-                "verb": verb,
-                "namespace": need.namespace,
-                "name": need.name,
-            }
-            body = {
-                "apiVersion": "authorization.k8s.io/v1",
-                "kind": "SelfSubjectAccessReview",
-                "spec": {"resourceAttributes": {k: v for k, v in attributes.items() if v}},
-            }
-            answer = msgspec.json.decode(api.request("POST", _PATH, body=body))
-            if not answer.get("status", {}).get("allowed"):
-                yield need.told(verb)
+def _missing(api: Api, config: Config) -> list[str]:
+    """Return what is refused, in the order of the table."""
+    verbs = [(need, verb) for need in needs(config) for verb in need.verbs]
+    threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="access")
+    try:
+        allowed = list(threads.map(lambda one: _may(api, *one), verbs))
+    except BaseException:  # a signal, too: nobody waits for a server that hangs
+        threads.shutdown(wait=False, cancel_futures=True)
+        api.close()
+        raise
+    threads.shutdown()
+    return [need.told(verb) for (need, verb), may in zip(verbs, allowed, strict=True) if not may]
+
+
+def _may(api: Api, need: Need, verb: str) -> bool:
+    """Ask for one verb. Raises ApiError."""
+    attributes = {
+        "group": need.group,
+        "resource": need.resource,
+        "subresource": need.subresource,
+        "verb": verb,
+        "namespace": need.namespace,
+        "name": need.name,
+    }
+    body = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": {key: value for key, value in attributes.items() if value}},
+    }
+    answer = msgspec.json.decode(api.request("POST", _PATH, body=body))
+    return bool(answer.get("status", {}).get("allowed"))

@@ -6,10 +6,12 @@ Every failure leaves as an ApiError of one line; what the library would print as
 """
 
 import os
+import re
 import socket
 import threading
+import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
@@ -18,6 +20,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from glbc.engine.exchange import OK, UNANSWERED, Exchange, Heard, unheard
 from glbc.errors import ClusterError
 
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -25,12 +28,19 @@ JSON: Final = "application/json"
 
 _CONNECT_SEC: Final = 5.0
 _REQUEST_SEC: Final = 30.0
+_UNAUTHORIZED: Final = 401
 _IN_CLUSTER: Final = "KUBERNETES_SERVICE_HOST"
 _HINTS: Final = {
     0: "check that the API server is up and that its address in the kubeconfig is right",
     401: "check the credentials in the kubeconfig or the service account's token",
     403: "grant it to glbc's service account: deploy/rbac.yaml lists what it needs",
 }
+
+_PATH: Final = re.compile(
+    r"/(?:api|apis/[^/]+)/[^/]+/(?:namespaces/[^/]+/)?"
+    r"(?P<resource>[^/]+)(?P<name>/[^/]+)?(?P<sub>/[^/]+)?"
+)
+_VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 Query = Mapping[str, str]
 
@@ -47,10 +57,9 @@ class ApiError(ClusterError):
         causes: tuple[str, ...] = (),
         retry_after: float = 0.0,
     ) -> None:
-        super().__init__(message, status=status)
+        super().__init__(message, status=status, retry_after=retry_after)
         self.reason = reason  # Status.reason: AlreadyExists and Conflict are both 409
         self.causes = causes  # Status.details.causes[].reason
-        self.retry_after = retry_after  # seconds; 0 when the server named none
 
 
 class _Cause(msgspec.Struct):
@@ -71,12 +80,18 @@ class _Status(msgspec.Struct):
 class Api:
     """Requests to one API server; any thread may call. `close` ends what is in flight, too."""
 
-    def __init__(self, configuration: Any, *, connections: int) -> None:
+    def __init__(
+        self, load: Callable[[], Any], *, connections: int, heard: Heard = unheard
+    ) -> None:
+        """Connect with what `load` returns: a configuration of the library, read anew each time."""
         from kubernetes import client  # noqa: PLC0415 - 0.3 s that only users of a cluster pay
 
+        configuration = load()
         # the pool keeps as many connections as there are callers; every watch holds one
         configuration.connection_pool_maxsize = connections
+        self._load = load
         self._configuration = configuration
+        self._heard = heard
         self._client: Any = client.ApiClient(configuration)
         self._credentials = threading.Lock()  # refreshing may run a program: once, not per thread
         self._live: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -91,7 +106,7 @@ class Api:
 
     def fork(self, connections: int) -> "Api":
         """Return a second Api to the same server, with connections of its own to close."""
-        return Api(self._configuration, connections=connections)
+        return Api(self._load, connections=connections, heard=self._heard)
 
     def request(
         self,
@@ -148,6 +163,8 @@ class Api:
         url = self.host + quote(path) + (f"?{urlencode(query)}" if query else "")
         if self._closed:
             raise ApiError(f"{what}: the connection to the API server is closed")
+        began = time.monotonic()
+        asked = method_of(method, path, query or {})
         try:
             headers = {"Accept": JSON, "User-Agent": "glbc", **self._authorization()}
             if body is not None:
@@ -156,22 +173,46 @@ class Api:
                 method, url, headers, body, _request_timeout=(min(_CONNECT_SEC, timeout), timeout)
             ).response
         except _failures() as error:
+            self._tell(asked, began, UNANSWERED)
             raise _transport_error(what, error) from error
+        self._tell(asked, began, answer.status)
         stream = Stream(answer, what)
         if self._closed:  # closed while the answer was on its way: nobody else would end it
             stream.close()
             raise ApiError(f"{what}: the connection to the API server is closed")
         if not 200 <= answer.status < 300:
+            if answer.status == _UNAUTHORIZED:
+                self._renew(headers.get("Authorization", ""))
             with stream:
                 raise _refusal(what, answer.status, answer.headers, stream.read())
         return stream
 
+    def _tell(self, method: str, began: float, status: int) -> None:
+        refused = "Refused" if status else "Unreachable"
+        result, seconds = OK if 200 <= status < 300 else refused, time.monotonic() - began
+        self._heard(
+            Exchange(api="kubernetes", method=method, status=status, result=result, seconds=seconds)
+        )
+
     def _authorization(self) -> dict[str, str]:
         """Return the header; the library's hook refreshes the token behind it when it is due."""
         with self._credentials:
-            token = self._configuration.get_api_key_with_prefix("BearerToken", "authorization")
+            token = self._token()
+        return {"Authorization": token} if token else {}
+
+    def _token(self) -> str:
+        token = self._configuration.get_api_key_with_prefix("BearerToken", "authorization") or ""
         # a token file that ends in a line break would make every request an invalid header
-        return {"Authorization": token.strip()} if token else {}
+        return str(token).strip()
+
+    def _renew(self, refused: str) -> None:
+        """Read the credentials anew, unless somebody has since: the token in a file is rotated."""
+        # the file may be half written: then it is the next refusal that finds it whole
+        with self._credentials, suppress(ClusterError, *_failures()):
+            if self._token() == refused:
+                fresh = self._load()
+                self._configuration.api_key = fresh.api_key
+                self._configuration.refresh_api_key_hook = fresh.refresh_api_key_hook
 
     def _remember_connections(self) -> None:
         """Keep sight of the sockets: a request that waits for its answer has nothing else to close."""
@@ -222,12 +263,22 @@ class Stream:
         self._answer.close()
 
 
+def method_of(method: str, path: str, query: Query) -> str:
+    """Return what Kubernetes calls a request: `ingresses.watch`, `leases.update`."""
+    found = _PATH.fullmatch(path)
+    if found is None:
+        return "other"
+    look = "watch" if "watch" in query else "get" if found["name"] else "list"
+    return f"{found['resource']}{found['sub'] or ''}.{_VERBS.get(method, look)}"
+
+
 def connect(
     kubeconfig: str = "",
     context: str = "",
     *,
     connections: int = 8,
     environ: Mapping[str, str] = os.environ,
+    heard: Heard = unheard,
 ) -> Api:
     """Return the API of the cluster that a kubeconfig, or the pod we run in, points to.
 
@@ -236,10 +287,34 @@ def connect(
         context: of the kubeconfig; "" means its current one.
         connections: kept open; as many as threads will call at once.
         environ: where KUBECONFIG and KUBERNETES_SERVICE_HOST are looked up.
+        heard: told of every request that has ended.
 
     Raises:
         ClusterError: there is no usable configuration; says where it was looked for.
     """
+    named = kubeconfig or environ.get("KUBECONFIG", "")
+    in_pod = not named and not context and bool(environ.get(_IN_CLUSTER))
+    paths = named or "~/.kube/config"
+    if not in_pod and not any(
+        Path(path).expanduser().exists() for path in paths.split(os.pathsep) if path
+    ):
+        raise ClusterError(
+            f"kubeconfig {paths}: no such file: pass --kubeconfig, set KUBECONFIG, or run in a cluster"
+        )
+    where, hint = f"kubeconfig {paths}", "look at it with kubectl config view"
+    if in_pod:
+        where, hint = "in-cluster service account", "let the pod mount its token"
+
+    def load() -> Any:
+        with _configuring(where, hint):
+            return _configuration("" if in_pod else paths, context, where)
+
+    with _configuring(where, hint):
+        return Api(load, connections=connections, heard=heard)
+
+
+def _configuration(paths: str, context: str, where: str) -> Any:
+    """Return the library's configuration as the files say now; of the pod when no paths are given."""
     import kubernetes  # noqa: PLC0415 - see Api
 
     config: Any = kubernetes.config
@@ -247,28 +322,17 @@ def connect(
     configuration.host = ""
     configuration.retries = False
     configuration.keep_alive = True
-    named = kubeconfig or environ.get("KUBECONFIG", "")
-    if not named and not context and environ.get(_IN_CLUSTER):
-        where, hint = "in-cluster service account", "let the pod mount its token"
-        with _configuring(where, hint):
-            config.load_incluster_config(client_configuration=configuration)
+    if paths:
+        config.load_kube_config(
+            config_file=paths, context=context or None, client_configuration=configuration
+        )
     else:
-        paths = named or "~/.kube/config"
-        where, hint = f"kubeconfig {paths}", "look at it with kubectl config view"
-        if not any(Path(path).expanduser().exists() for path in paths.split(os.pathsep) if path):
-            raise ClusterError(
-                f"{where}: no such file: pass --kubeconfig, set KUBECONFIG, or run in a cluster"
-            )
-        with _configuring(where, hint):
-            config.load_kube_config(
-                config_file=paths, context=context or None, client_configuration=configuration
-            )
+        config.load_incluster_config(client_configuration=configuration)
     if "://" not in configuration.host:
         raise ClusterError(
             f"{where}: its cluster's server is {configuration.host!r}: make it https://<host>:<port>"
         )
-    with _configuring(where, hint):
-        return Api(configuration, connections=connections)
+    return configuration
 
 
 @contextmanager
@@ -276,6 +340,8 @@ def _configuring(where: str, hint: str) -> Iterator[None]:
     """Turn whatever the library makes of a broken configuration into one line."""
     try:
         yield
+    except ClusterError:
+        raise
     except Exception as error:  # it checks little: a list where a map should be ends as anything
         # the library quotes whole entries, tokens included: nothing from the first brace on
         text = _one_line(error).split("{", 1)[0].removeprefix("Invalid kube-config file. ").strip()

@@ -27,6 +27,7 @@ log = structlog.get_logger()
 
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
+_TOO_MANY: Final = 429  # it was not even looked at
 _ROUNDS: Final = 3  # a release whose Lease changes meanwhile is tried again
 _SHARE: Final = 0.3  # of the renew deadline: how long one request may take, so that one that hangs costs no term
 
@@ -86,6 +87,8 @@ class Elector:
         self._sight = Sight()
         self._held = (float("-inf"), 0)  # until when (seconds, monotonic), in which term
         self._trouble = ""
+        self.losses = 0  # terms that have ended and were not let go
+        self._asked = 0.0  # seconds that the server has asked to wait, at the last tick
         self._led = 0  # the term at the last tick
         self._told = ""
 
@@ -115,6 +118,7 @@ class Elector:
 
     def tick(self) -> float:
         """Keep the Lease, or take it if nobody has it; return in how many seconds to come again."""
+        self._asked = 0.0
         try:
             if self.term():
                 self._keep()
@@ -123,17 +127,21 @@ class Elector:
                 self._stand()
             self._trouble = ""
         except ClusterError as error:
-            self._lease = None  # what was sent may have arrived
+            if error.status != _TOO_MANY:
+                self._lease = None  # what was sent may have arrived
             self._trouble = str(error)
+            self._asked = error.retry_after
         self._tell()
         return self._pause()
 
-    def release(self) -> bool:
+    def release(self, within_sec: float = float("inf")) -> bool:
         """Let go, so that others need not wait; return whether the Lease is free of us now.
 
-        All work must have ended. A Lease that cannot be let go lasts its duration.
+        All work must have ended. A Lease that cannot be let go, or not in time, lasts its duration.
         """
         self._held = (float("-inf"), self._held[1])
+        end = self._clock.monotonic() + within_sec
+        self._timeout = min(self._timeout, within_sec / 2)  # it is read, and written
         try:
             for _ in range(_ROUNDS):
                 self._read()
@@ -141,6 +149,8 @@ class Elector:
                     return True
                 if self._put("", 1):
                     return True
+                if self._clock.monotonic() >= end:
+                    break
         except ClusterError as error:
             log.warning("lease_not_released", lease=self._name, error=str(error))
         return False
@@ -235,13 +245,18 @@ class Elector:
         """Return the seconds until the next tick.
 
         A candidate looks nearly twice as often as the leader renews: what it sees late it adds to
-        the time without a leader. It comes again when the Lease runs out, whatever its rhythm.
+        the time without a leader. It comes again when the Lease runs out, whatever its rhythm. A server
+        that asks for patience gets it, except that a leader tries again while its term lasts.
         """
         retry = self._settings.retry_sec
         if self.term() and not self._trouble:
             return retry * (0.9 + 0.1 * self._chance())
         pause = retry * (0.5 + 0.25 * self._chance())
-        left = self._sight.expires() - self._clock.monotonic()
+        now = self._clock.monotonic()
+        if self._asked:
+            lasts = (self._held[0] - now) / 2 if self.term() else float(self._settings.duration_sec)
+            return max(pause, min(self._asked, lasts))
+        left = self._sight.expires() - now
         return min(pause, left) if left > 0 else pause
 
     def _tell(self) -> None:
@@ -249,6 +264,7 @@ class Elector:
         term, record = self.term(), self._sight.record
         led, self._led = self._led, term
         if led and led != term:
+            self.losses += 1
             log.warning("lease_lost", lease=self._name, why=self._trouble or self.holder())
         rival = self._rivals.alive(self._clock.monotonic())
         if term:
@@ -299,6 +315,10 @@ class Candidacy:
         """Say in one line who leads, or why that cannot be told."""
         return self._elector.holder()
 
+    def losses(self) -> int:
+        """Return how many terms have ended that were not let go."""
+        return self._elector.losses
+
     def acquire(self, within_sec: float) -> bool:
         """Wait until this process leads, at most `within_sec` seconds; return whether it does."""
         with self._looked:
@@ -309,7 +329,7 @@ class Candidacy:
 
         All work must have ended. `within_sec` bounds the wait for a request that hangs.
         """
-        return self.end(within_sec) and self._elector.release()
+        return self.end(within_sec) and self._elector.release(within_sec)
 
     def end(self, within_sec: float) -> bool:
         """End the thread and let the Lease last: work may still be under way somewhere."""

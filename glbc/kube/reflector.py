@@ -17,6 +17,7 @@ import structlog
 
 from glbc.errors import ClusterError
 from glbc.kube.client import Api, ApiError, error_event
+from glbc.kube.wire import Event, Named, Page
 from glbc.model.view import View
 from glbc.model.views import decode_hook
 
@@ -62,37 +63,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     watch_most: float = 300.0
     empty_again: float = 1.0  # before an empty list in place of a full one is asked for again
     absent_again: float = 10.0  # before an optional kind that is not there is looked for again
+    absent_sure: float = 60.0  # how long 404 must last before a kind that had objects is gone
     page: int = 500  # objects per list request
-
-
-class _Version(msgspec.Struct, rename="camel"):
-    resource_version: str  # required: an answer without it is not a list
-    next_page: str = msgspec.field(name="continue", default="")
-
-
-class _Page(msgspec.Struct):
-    metadata: _Version
-    items: list[msgspec.Raw] | None = None
-
-
-class _Event(msgspec.Struct):
-    type: str
-    object: msgspec.Raw
-
-
-class _NameOnly(msgspec.Struct, rename="camel"):
-    name: str = ""
-    namespace: str = ""
-    resource_version: str = ""
-
-
-class _Named(msgspec.Struct):
-    metadata: _NameOnly
-
-    @property
-    def key(self) -> str:
-        meta = self.metadata
-        return f"{meta.namespace}/{meta.name}" if meta.namespace else meta.name
 
 
 class Reflector:
@@ -121,6 +93,7 @@ class Reflector:
         self._version = ""  # to watch from; "" means list first
         self._failures = 0  # in a row
         self._broken_since: float | None = None  # monotonic
+        self._absent_since: float | None = None  # monotonic; since when the kind is not found
         self._last_status = 0  # of the last failure
         self._lock = threading.Lock()  # guards all below
         self._views: dict[str, View] = {}
@@ -239,18 +212,30 @@ class Reflector:
             try:
                 body = self._api.request("GET", self.row.path, query)
             except ApiError as error:
-                if self.row.optional and error.status == _NOT_FOUND:
+                if error.status == _NOT_FOUND and self._is_gone():
                     return {}, {}, ""
                 raise
             try:
-                page = msgspec.json.decode(body, type=_Page)
+                page = msgspec.json.decode(body, type=Page)
             except msgspec.MsgspecError as error:
                 raise ApiError(f"{self._where}: the answer is not a list: {error}") from error
+            self._absent_since = None
             for raw in page.items or ():
                 self._read(raw, views, unreadable)
             if not page.metadata.next_page:
                 return views, unreadable, page.metadata.resource_version
             query["continue"] = page.metadata.next_page
+
+    def _is_gone(self) -> bool:
+        """Say whether 404 means that there are none: a server that starts says so of custom kinds, too.
+
+        A kind that is removed is emptied first, and that is seen; so one that had objects a moment ago
+        must be away for a while.
+        """
+        now = time.monotonic()
+        self._absent_since = now if self._absent_since is None else self._absent_since
+        sure = not self._views or now - self._absent_since >= self._timing.absent_sure
+        return self.row.optional and sure
 
     def _read(
         self, raw: msgspec.Raw, views: dict[str, View], unreadable: dict[str, str]
@@ -272,9 +257,9 @@ class Reflector:
         unreadable.pop(key, None)
         return key
 
-    def _named(self, raw: msgspec.Raw) -> _Named | None:
+    def _named(self, raw: msgspec.Raw) -> Named | None:
         try:
-            named = msgspec.json.decode(raw, type=_Named)
+            named = msgspec.json.decode(raw, type=Named)
         except msgspec.MsgspecError as error:
             self._log.error("object_without_name", error=str(error))
             return None
@@ -318,15 +303,18 @@ class Reflector:
             began = time.monotonic()
             self._believe()
             self._set_open()
-            good = False  # a stream that breaks before it said anything proves nothing
+            good = said = False  # a stream that breaks before it said anything proves nothing
             try:
                 for line in stream:
                     if line.strip() and not self._stopping.is_set():
                         self._take(line)
-                        good = True
+                        good = said = True
                 good = True
             finally:
                 lived = time.monotonic() - began
+                if not said and lived >= timing.silence:
+                    # a server that was put back to older data is silent up to a version it had
+                    self._version = ""
                 self._set_closed(good=good or lived >= timing.short_lived)
                 if lived >= timing.short_lived:
                     self._failures = 0
@@ -346,7 +334,7 @@ class Reflector:
     def _take(self, line: bytes) -> None:
         """Handle one event, and only then move our version past it."""
         try:
-            event = msgspec.json.decode(line, type=_Event)
+            event = msgspec.json.decode(line, type=Event)
         except msgspec.MsgspecError as error:
             raise ApiError(f"{self._where}: the watch sent no event: {error}") from error
         if event.type == "ERROR":

@@ -25,6 +25,7 @@ from glbc.model.views import (
     Snapshot,
 )
 
+STOP_SEC: Final = 3.0  # how long the threads get to end
 _NETWORKING: Final = "/apis/networking.k8s.io/v1"
 # fmt: off
 KINDS: Final = (
@@ -82,14 +83,15 @@ class Reflectors:
         for thread in self._threads:
             thread.start()
 
-    def stop(self, timeout: float = 10.0) -> None:
-        """End all watches and wait for the threads; at most `timeout` seconds for each."""
+    def stop(self, timeout: float = STOP_SEC) -> None:
+        """End all watches and wait for the threads; at most `timeout` seconds for all of them."""
         for reflector in self._reflectors:
             reflector.stop()
         self._api.close()
+        end = time.monotonic() + timeout
         for thread in self._threads:
             if thread.is_alive():
-                thread.join(timeout)
+                thread.join(max(0.0, end - time.monotonic()))
 
     def alive(self) -> bool:
         """Say whether every thread runs; one that does not has met a bug, and only a restart helps."""

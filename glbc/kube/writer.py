@@ -2,10 +2,12 @@
 
 Metadata is patched under its resource version, so that nobody's finalizer is lost; a conflict goes back to the loop,
 which tries again with the newer view. Status has one owner and is patched blindly. An object that is gone needs no
-word from us: 404 is success.
+word from us: 404 is success. While the API server asks for patience nothing is sent: thousands of patches that each
+wait by themselves would come back at once.
 """
 
 import hashlib
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -22,6 +24,8 @@ COMPONENT: Final = "glbc"
 _NETWORKING: Final = "networking.k8s.io/v1"
 _API_VERSION: Final = {"Ingress": _NETWORKING, "IngressClass": _NETWORKING}  # all others: v1
 _NOT_FOUND: Final = 404
+_TOO_MANY: Final = 429
+_BUSY: Final = "the API server has asked to wait"
 _MESSAGE_LIMIT: Final = 1024  # characters; the API refuses longer ones
 _NAME_LIMIT: Final = 253  # characters of an object's name
 _HASH: Final = 16  # characters of an event's name that tell it from others of its object
@@ -39,9 +43,16 @@ class _Counted(msgspec.Struct):
 class Writer:
     """Writes through one Api; any thread may call."""
 
-    def __init__(self, api: Api, now: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(
+        self,
+        api: Api,
+        now: Callable[[], datetime] = _utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._api = api
         self._now = now
+        self._monotonic = monotonic
+        self._rests_until = 0.0  # monotonic; the API server has asked for patience
 
     def write(self, write: Write) -> None:
         """Carry out one write.
@@ -49,15 +60,22 @@ class Writer:
         Raises:
             ClusterError: refused or failed; status 409 means the object has changed meanwhile.
         """
-        match write:
-            case IngressPatch():
-                self._patch_metadata(write)
-            case StatusPatch():
-                self._patch_status(write)
-            case EventNote():
-                self._note(write)
-            case _ if isinstance(write, GroupWrite):
-                carry_out(self._api, write, self._now())
+        rest = self._rests_until - self._monotonic()
+        if rest > 0:
+            raise ApiError(f"not sent: {_BUSY}", status=_TOO_MANY, retry_after=rest)
+        try:
+            match write:
+                case IngressPatch():
+                    self._patch_metadata(write)
+                case StatusPatch():
+                    self._patch_status(write)
+                case EventNote():
+                    self._note(write)
+                case _ if isinstance(write, GroupWrite):
+                    carry_out(self._api, write, self._now())
+        except ApiError as error:
+            self._rests_until = max(self._rests_until, self._monotonic() + error.retry_after)
+            raise
 
     def _patch_metadata(self, write: IngressPatch) -> None:
         metadata: dict[str, Any] = {"resourceVersion": write.resource_version}

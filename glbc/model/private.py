@@ -1,10 +1,21 @@
-"""A value that never prints, logs or marshals itself."""
+"""A value that never prints, logs or marshals itself, and taking it out of what others say.
 
+A cloud that refuses a value likes to quote it, and what it says goes into logs, Events and statuses.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
 from hmac import compare_digest
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import msgspec
 from msgspec import UNSET
+
+HIDDEN: Final = "(not shown)"
+LEAST: Final = 6  # characters of a value, or of a line of it, that are looked for
+PEM: Final = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)", re.DOTALL
+)
 
 
 class Private:
@@ -52,3 +63,36 @@ def _shown(value: Any) -> Any:
         shown = tuple(_shown(item) for item in value)
         return value if all(a is b for a, b in zip(value, shown, strict=True)) else shown
     return value
+
+
+def privates_in(value: Any) -> Iterator[Private]:
+    """Yield every private value in a struct, or in a tuple of structs."""
+    if isinstance(value, Private):
+        yield value
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            yield from privates_in(getattr(value, name))
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from privates_in(item)
+
+
+def veiled(text: str, hidden: Iterable[Private]) -> str:
+    """Return a text without these values, a line of one, or the beginning of a line."""
+    text = PEM.sub(HIDDEN, text)
+    values = (one.reveal().decode(errors="replace") for one in hidden)
+    lines = {line for value in values for line in value.splitlines() if "-----" not in line}
+    for line in sorted(lines, key=lambda line: (-len(line), line)):
+        ends = range(len(line), LEAST - 1, -1)
+        part = next((line[:end] for end in ends if line[:end] in text), "")
+        text = text.replace(part, HIDDEN) if part else text
+    return text
+
+
+def veil(error: BaseException, hidden: Iterable[Private]) -> None:
+    """Take these values out of what an error, and what it came from, says."""
+    hidden = tuple(hidden)
+    link: BaseException | None = error
+    while link is not None:
+        link.args = tuple(veiled(arg, hidden) if isinstance(arg, str) else arg for arg in link.args)
+        link = link.__cause__ or link.__context__

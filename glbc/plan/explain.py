@@ -7,6 +7,7 @@ creation, then anyone's), or somebody's (we never set it). Made of the graphs an
 import textwrap
 from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -94,7 +95,7 @@ def _rows(
     row = ROWS[Kind(resource.key.kind)]
     wanted = dict(_leaves(resource.spec))
     there = dict(_leaves(live.spec)) if live else {}
-    names = {field.encode_name: field.name for field in msgspec.structs.fields(row.spec)}
+    names = {wire: name for name, wire in _fields(row.spec)}
     for path in sorted(wanted.keys() | there.keys() | resource.enforced.keys()):
         name = names.get(path.partition(".")[0], "")
         if name == OUR_RECORD or name in row.local or "#" in path:
@@ -119,14 +120,30 @@ def _rows(
         )
 
 
+def strange_fields(resource: Resource, live: Observed) -> int:
+    """Return how many fields are not as we would set them, and are left to whoever set them."""
+    return sum(
+        row.standing is Standing.SOMEBODYS or (row.standing is Standing.INITIAL and row.differs)
+        for row in _rows(resource, live, ())
+        if row.path not in live.set_by_us
+    )
+
+
 def _leaves(spec: Any, before: str = "") -> Iterator[tuple[str, Any]]:
     """Yield path and value of everything that is set; a secret shows that it is there, no more."""
-    for field in msgspec.structs.fields(spec):
-        value, path = getattr(spec, field.name), f"{before}{field.encode_name}"
+    struct: Any = type(spec)
+    for name, wire in _fields(struct):
+        value, path = getattr(spec, name), f"{before}{wire}"
         if isinstance(value, msgspec.Struct):
             yield from _leaves(value, f"{path}.")
         elif value is not UNSET and not isinstance(value, Private):
             yield path, value
+
+
+@cache
+def _fields(struct: Any) -> tuple[tuple[str, str], ...]:
+    """Return the fields of a struct, each with its name on the wire."""
+    return tuple((field.name, field.encode_name) for field in msgspec.structs.fields(struct))
 
 
 def as_text(told: Explanation, *, width: int = 80, colour: bool = False) -> str:

@@ -102,6 +102,18 @@ class BlockedOut(Out, frozen=True):
     hint: Hint
 
 
+class QuotaOut(Out, frozen=True):
+    """A quota that the plan does not fit into, or of which it leaves less than a small reserve."""
+
+    project: Annotated[str, Meta(description="of Google Cloud")]
+    metric: Annotated[str, Meta(description="as `projects.get` names it: `URL_MAPS`, …")]
+    usage: Annotated[int, Meta(description="resources that there are")]
+    limit: Annotated[int, Meta(description="resources that there may be")]
+    needs: Annotated[int, Meta(description="the most that the plan adds to them at any time")]
+    fits: Annotated[bool, Meta(description="false: the plan cannot be carried out in full")]
+    hint: Hint
+
+
 class SummaryOut(Out, frozen=True):
     """How many."""
 
@@ -121,6 +133,10 @@ class PlanOut(Out, frozen=True):
     blocked: tuple[BlockedOut, ...]
     findings: tuple[FindingOut, ...]
     summary: SummaryOut
+    quotas: tuple[QuotaOut, ...]
+    quotas_unread: Annotated[
+        str, Meta(description="projects whose quotas cannot be read, and why; for people")
+    ]
 
 
 class LinkOut(Out, frozen=True):

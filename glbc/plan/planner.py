@@ -122,6 +122,7 @@ class Refusal(msgspec.Struct, frozen=True):
     message: str
     hint: str
     denied: bool = False  # for want of a permission
+    over_quota: bool = False  # nothing helps but room for it
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -13,10 +13,12 @@ import msgspec
 from msgspec import UNSET
 
 from glbc.model.compute import PathRule
-from glbc.model.finding import Finding
+from glbc.model.finding import Finding, Severity
 from glbc.model.keys import Kind, Ref, ResourceKey
 from glbc.model.kinds import ROWS
+from glbc.model.private import HIDDEN
 from glbc.plan import output
+from glbc.plan.budget import Budget, Shortage
 from glbc.plan.diff import Change
 from glbc.plan.drawn import object_out
 from glbc.plan.planner import Action, Blocked, Op
@@ -24,7 +26,7 @@ from glbc.plan.simulate import Rehearsal
 
 SIGN: Final = {Op.CREATE: "+", Op.UPDATE: "~", Op.DELETE: "-"}
 COLOUR: Final = {"+": "32", "~": "33", "-": "31", "!": "35"}  # ANSI: green, yellow, red, magenta
-HIDDEN: Final = "(not shown)"
+NOT_ASKED: Final = Budget()
 NAMED_USERS: Final = 2  # how many Ingresses a line names before it only counts them
 
 Line = tuple[str, str, str]
@@ -32,13 +34,19 @@ Line = tuple[str, str, str]
 
 
 def render_text(
-    rehearsal: Rehearsal, findings: Iterable[Finding], *, width: int = 80, colour: bool = False
+    rehearsal: Rehearsal,
+    findings: Iterable[Finding],
+    budget: Budget = NOT_ASKED,
+    *,
+    width: int = 80,
+    colour: bool = False,
 ) -> str:
     """Return the plan for people: what happens step by step, what cannot, what is wrong.
 
     Args:
         rehearsal: the plan, run on paper.
         findings: what translation found wrong.
+        budget: what the quotas say of it.
         width: columns that details are folded to.
         colour: mark each line's sign with ANSI colours.
     """
@@ -61,11 +69,17 @@ def render_text(
             )
             for finding in ordered
         )
+    if budget.shortages or budget.unread:
+        page.heading("Quotas")
+        rows = [(_quota_line(one), [_room_of(one)]) for one in budget.shortages]
+        page.table(rows + [(_unread_line(project), [why]) for project, why in budget.unread])
     page.heading(_summary_line(_summary(rehearsal)))
     return page.text()
 
 
-def plan_out(rehearsal: Rehearsal, findings: Iterable[Finding]) -> output.PlanOut:
+def plan_out(
+    rehearsal: Rehearsal, findings: Iterable[Finding], budget: Budget = NOT_ASKED
+) -> output.PlanOut:
     """Return the plan for programs: `output.PlanOut`, documented in docs/output.md."""
     return output.PlanOut(
         waves=tuple(tuple(_action_out(action) for action in wave) for wave in rehearsal.waves),
@@ -74,6 +88,11 @@ def plan_out(rehearsal: Rehearsal, findings: Iterable[Finding]) -> output.PlanOu
         ),
         findings=findings_out(findings),
         summary=output.SummaryOut(**_summary(rehearsal)),
+        quotas=tuple(
+            output.QuotaOut(**msgspec.structs.asdict(one), fits=one.fits, hint=one.hint)
+            for one in budget.shortages
+        ),
+        quotas_unread="; ".join(f"project {project}: {why}" for project, why in budget.unread),
     )
 
 
@@ -159,6 +178,20 @@ def _blocked_line(one: Blocked) -> Line:
 def _in_the_way(one: Blocked) -> str:
     told = one.by == str(one.key) or one.by in one.hint
     return one.hint if told else f"{one.by}: {one.hint}"
+
+
+def _quota_line(one: Shortage) -> Line:
+    verdict = "nearly met" if one.fits else "exceeded"
+    return f"! {Severity.WARNING if one.fits else Severity.ERROR}", one.metric, verdict
+
+
+def _unread_line(project: str) -> Line:
+    return f"! {Severity.WARNING}", f"project {project}", "its quotas cannot be read"
+
+
+def _room_of(one: Shortage) -> str:
+    have = f"project {one.project} has {one.usage} of {one.limit}"
+    return f"{have}, and the plan needs {one.needs} more: {one.hint}"
 
 
 def _line(sign: str, verdict: Action | Blocked, said: str) -> Line:

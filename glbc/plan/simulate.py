@@ -52,6 +52,19 @@ def done(action: Action, old: Observed | None) -> Observed | None:
     )
 
 
+def in_waves(plan: Plan, actual: Graph[Observed]) -> Rehearsal:
+    """Return one plan in the order of its own needs; what would only be found on the way is not in it."""
+    waves: list[tuple[Action, ...]] = []
+    waiting = list(plan.actions)
+    while waiting:
+        keys = {action.key for action in waiting}
+        waves.append(tuple(action for action in waiting if keys.isdisjoint(action.needs)))
+        if not waves[-1]:
+            raise RuntimeError("the actions of a plan need each other")
+        waiting = [action for action in waiting if not keys.isdisjoint(action.needs)]
+    return Rehearsal(tuple(waves), Plan(blocked=plan.blocked), actual)
+
+
 def after(actual: Graph[Observed], actions: Iterable[Action]) -> Graph[Observed]:
     """Return the actual graph once the actions are done."""
     ends = {action.key: done(action, actual.get(action.key)) for action in actions}

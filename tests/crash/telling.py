@@ -155,10 +155,16 @@ def lates(story: str) -> list[Late]:
     ]
 
 
-def stopped(point: Point) -> None:
-    """Tell a step with the controller stopped in it: the next one must come to the same end."""
+def stopped(point: Point, latency: float = 0.02) -> None:
+    """Tell a step with the controller stopped in it: the next one must come to the same end.
+
+    Args:
+        point: where it is stopped.
+        latency: seconds that an operation takes; with long ones the next controller finds them running.
+    """
     chapter = told(point.story)[point.chapter]
     house = chapter.worlds.twin()
+    house.gce.latency.default = latency
     stop_at(house, point.moment, point.number)
     chapter.step(house)
     try:

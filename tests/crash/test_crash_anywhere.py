@@ -14,6 +14,7 @@ from tests.crash.stories import STORIES, STRANGERS
 from tests.crash.telling import lates, overtaken, points, stopped, told
 
 STRIDE = 1 if os.environ.get("GLBC_CRASH_ALL") else 4
+LASTS_SEC = 20.0  # longer than a list of everything takes
 SEED = int(os.environ.get("GLBC_CRASH_SEED", "0"))
 
 
@@ -30,6 +31,14 @@ def test_stopped_anywhere_it_comes_to_the_same_end(story: str) -> None:
     assert len(every) > 100, "the story has few moments"
     for point in some(every):
         stopped(point)
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_stopped_while_an_operation_lasts_it_comes_to_the_same_end(story: str) -> None:
+    every = [point for point in points(story) if point.moment == "sent"]
+    assert len(every) > 30, "the story has few writes"
+    for point in some(every):
+        stopped(point, LASTS_SEC)
 
 
 @pytest.mark.parametrize("story", STORIES)

@@ -1,7 +1,7 @@
 """The steps of deploy/Dockerfile, run in a clean virtual environment: no container engine is needed.
 
-Packages that the registry would send are taken from where the tests have them; that each is pinned
-is checked apart. All else is run as it stands in the file.
+Packages that the registry would send are laid there from where the tests have them, those of the lock and no others.
+All else is run as it stands in the file.
 """
 
 import re
@@ -9,15 +9,13 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import yaml
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+
+from tests.support import registry
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -27,7 +25,7 @@ INSTRUCTIONS = [
     if line and not line.startswith("#")
 ]
 STAGES = [i for i, (word, _) in enumerate(INSTRUCTIONS) if word == "FROM"]
-FROM_REGISTRY = re.compile(r"install .*\b(?:hatchling)$")
+FROM_REGISTRY = re.compile(r"install .*--require-hashes -r (\S+)$")
 
 
 def instructions(wanted: str, stage: int) -> list[str]:
@@ -70,21 +68,18 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
             else:
                 shutil.copy(ROOT / name, into)
     for step in instructions("RUN", 0):
-        if FROM_REGISTRY.search(step):
-            continue  # the build backend: this interpreter has it
+        if lock := FROM_REGISTRY.search(step):
+            for packages in (made / "glbc" / "lib").glob("python*/site-packages"):
+                registry.lay(lock[1], packages)
+            continue  # before that, the build backend: this interpreter has it
         command = step.replace("/opt/glbc", str(made / "glbc")).split()
         assert command[0] == "python"
         command[0] = sys.executable
-        if command[-1].endswith(".whl"):
-            command[-1:-1] = ["--no-deps", "--no-index"]
         done = subprocess.run(
             command, cwd=source, capture_output=True, text=True, timeout=120, check=False
         )
         assert done.returncode == 0, step + done.stdout + done.stderr
     home = made / "glbc"
-    (packages,) = (home / "lib").glob("python*/site-packages")
-    # Paths in it are not searched for further .pth files: an editable glbc there stays out of sight.
-    (packages / "registry.pth").write_text(str(Path(pytest.__file__).parents[1]))
     return Image(home / "bin" / "python", home / "bin" / "glbc")
 
 
@@ -117,33 +112,13 @@ def test_every_verb_is_loaded_without_the_fakes(image: Image) -> None:
     assert "k8s2-um-" in told
 
 
-def needed(names: list[str]) -> Iterator[str]:
-    """All packages that some requirements need, themselves included, on this system."""
-    todo, seen = list(names), set()
-    while todo:
-        wanted = Requirement(todo.pop())
-        extras = wanted.extras or {""}
-        if wanted.marker and not any(wanted.marker.evaluate({"extra": one}) for one in extras):
-            continue
-        name = canonicalize_name(wanted.name)
-        if name in seen:
-            continue
-        seen.add(name)
-        yield name
-        for more in metadata.requires(wanted.name) or ():
-            inner = Requirement(more)
-            if inner.marker is None or any(inner.marker.evaluate({"extra": e}) for e in extras):
-                inner.marker = None
-                todo.append(str(inner))
-
-
-def test_every_package_of_the_image_is_pinned() -> None:
-    lines = (ROOT / "requirements.lock").read_text().splitlines()
-    pinned = {canonicalize_name(line.partition("==")[0]) for line in lines if "==" in line}
-    assert set(needed([*PROJECT["dependencies"], "hatchling"])) - pinned == set()
-    for stage in (0, 1):
-        for step in instructions("RUN", stage):
-            assert "install" not in step or "--constraint requirements.lock" in step
+def test_every_package_of_the_image_is_pinned_by_its_hashes() -> None:
+    steps = [step for stage in (0, 1) for step in instructions("RUN", stage)]
+    installs = [step for step in steps if "pip" in step and " install " in step]
+    assert len(installs) == 3
+    assert [step for step in installs if not FROM_REGISTRY.search(step)] == [installs[-1]]
+    assert installs[-1].endswith(".whl")
+    assert "--no-deps --no-index" in installs[-1]
 
 
 def test_the_image_is_small_and_nobody_is_root_in_it() -> None:

@@ -49,6 +49,31 @@ def kube_writes(one: World) -> list[str]:
     return [str(call) for call in calls if call["verb"] not in {"get", "list", "watch"}]
 
 
+def test_a_quota_that_the_plan_does_not_fit_into_is_told_before_it_is_met(one: World) -> None:
+    one.ask("POST", f"{one.gce}/_fake/limits", {"quotas": {"backendServices": 1}})
+    text = one.run("glbc", "plan", *one.glbc_options()).stdout
+    told = json.loads(one.run("glbc", "plan", "-o", "json", *one.glbc_options()).stdout)
+    one.ask("POST", f"{one.gce}/_fake/limits", {"quotas": {"backendServices": 1000}})
+    assert "! error  BACKEND_SERVICES  exceeded" in text
+    said = f"project {PROJECT} has 0 of 1, and the plan needs 2 more: raise the quota to 2 or more"
+    assert said in " ".join(text.split())
+    (quota,) = told["quotas"]
+    assert (quota["metric"], quota["needs"], quota["fits"]) == ("BACKEND_SERVICES", 2, False)
+
+
+def test_a_project_whose_quotas_cannot_be_read_is_one_line_and_the_plan_is_there(
+    one: World,
+) -> None:
+    words = "Required 'compute.projects.get' permission for 'projects/demo'"
+    error = {"code": 403, "reason": "forbidden", "message": words}
+    one.ask("POST", f"{one.gce}/_fake/faults", {"method": "projects.get", "error": error})
+    done = one.run("glbc", "plan", *one.glbc_options())
+    assert (done.returncode, done.stderr) == (2, "")
+    assert f"! warning  project {PROJECT}  its quotas cannot be read" in done.stdout
+    assert words in " ".join(done.stdout.split())
+    assert "Plan: 10 to create" in done.stdout
+
+
 def test_text_tells_steps_findings_and_a_summary_and_ends_with_2(one: World, before) -> None:
     done = one.run("glbc", "plan", *one.glbc_options())
     assert (done.returncode, done.stderr) == (2, "")
@@ -62,7 +87,9 @@ def test_json_has_the_documented_members_and_ends_with_2(one: World, before) -> 
     done = one.run("glbc", "plan", "-o", "json", *one.glbc_options())
     assert (done.returncode, done.stderr) == (2, "")
     told = json.loads(done.stdout)
-    assert {"waves", "blocked", "findings", "summary"} == told.keys()
+    members = {"waves", "blocked", "findings", "summary", "quotas", "quotasUnread"}
+    assert members == told.keys()
+    assert (told["quotas"], told["quotasUnread"]) == ([], "")
     assert told["summary"] == {"create": 10, "update": 0, "delete": 0, "blocked": 0}
     actions = [action for wave in told["waves"] for action in wave]
     assert len(actions) == 10
@@ -105,4 +132,6 @@ def test_nothing_to_do_ends_with_0_and_json_says_so_too(planned: Planned) -> Non
     done = planned.nothing
     assert (done.returncode, done.stderr) == (0, "")
     count = {"create": 0, "update": 0, "delete": 0, "blocked": 0}
-    assert json.loads(done.stdout) == {"waves": [], "blocked": [], "findings": [], "summary": count}
+    told = json.loads(done.stdout)
+    assert (told["waves"], told["blocked"], told["findings"]) == ([], [], [])
+    assert (told["summary"], told["quotas"]) == (count, [])

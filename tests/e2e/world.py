@@ -14,7 +14,15 @@ UID = "c90a6bd2f1e34567"
 GRACE_SEC = 1  # how long a backend stays that an edit has left
 LEASE = "{duration_sec: 3, renew_deadline_sec: 2.5, retry_sec: 0.5}"  # kill -9 leaves it behind
 WITHIN = 60.0  # seconds that anything may take on a slow machine
-READS = ("get", "list", "aggregatedList", "listInstances", "wait", "getHealth")
+READS = (
+    "get",
+    "list",
+    "aggregatedList",
+    "listInstances",
+    "listNetworkEndpoints",
+    "wait",
+    "getHealth",
+)
 KINDS = (
     "forwardingRules",
     "targetHttpProxies",
@@ -22,6 +30,7 @@ KINDS = (
     "backendServices",
     "healthChecks",
     "instanceGroups",
+    "networkEndpointGroups",
     "firewalls",
 )
 IDENTITY = {
@@ -110,8 +119,8 @@ class World(Stack):
 
     def bodies(self, kind: str) -> list[dict[str, Any]]:
         """Return the bodies of a kind."""
-        if kind == "instanceGroups":
-            scopes = self.cloud("aggregated/instanceGroups")["items"].values()
+        if kind in {"instanceGroups", "networkEndpointGroups"}:
+            scopes = self.cloud(f"aggregated/{kind}")["items"].values()
             return [body for scope in scopes for body in scope.get(kind, [])]
         return self.cloud(f"global/{kind}").get("items", [])
 

@@ -18,6 +18,8 @@ class Backend:
     status: int = 200
     health: int = 200  # what the probed path answers
     delay: float = 0.0
+    held: bool = False  # answers nothing but probes until it is let go
+    busy: int = 0  # requests that are being answered, without probes
     probes: list[dict[str, str]] = field(default_factory=list)
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -29,17 +31,21 @@ class Backend:
                     name, _, value = row.partition(":")
                     headers[name.lower()] = value.strip()
                 await reader.readexactly(int(headers.get("content-length", "0")))
-                status = self.status
+                status, counts = self.status, int(path != "/healthz")
+                self.busy += counts
                 if path == "/healthz":
                     self.probes.append(headers)
                     status = self.health
                 elif self.delay:
                     await asyncio.sleep(self.delay)
+                while self.held and counts:  # noqa: ASYNC110 (set by another thread)
+                    await asyncio.sleep(0.01)
                 told = {"name": self.name, "method": method, "path": path, "headers": headers}
                 body = json.dumps(told).encode()
                 head = f"HTTP/1.1 {status} X\r\ncontent-length: {len(body)}\r\nx-backend: {self.name}\r\n\r\n"
                 writer.write(head.encode() + body)
                 await writer.drain()
+                self.busy -= counts
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:

@@ -23,7 +23,7 @@ def needs_envoy() -> None:
 
 @pytest.fixture(scope="session")
 def slices(needs_envoy) -> Iterator[Iterator[int]]:
-    """Numbers N for 127.128.N.0/24 and 127.64.N.0/24 that no other run on this machine uses."""
+    """Numbers N for 127.128.N.0/24, 127.64.N.0/24 and 127.80.N.0/24 that no other run here uses."""
     held: list[socket.socket] = []
 
     def claim() -> Iterator[int]:

@@ -9,7 +9,7 @@ from fakes.edge.clusters import assignment, cluster, endpoints, probe
 from fakes.edge.cold import STAYS_SEC, Cold
 from fakes.edge.desired import Place, desired
 from fakes.edge.envoy import Host
-from fakes.edge.health import states
+from fakes.edge.health import Row, states
 
 ZONE = "zones/a"
 BACKENDS = [{"group": f"https://x/projects/p/{ZONE}/instanceGroups/ig"}]
@@ -32,7 +32,7 @@ BODIES = {
     },
     f"{ZONE}/networkEndpointGroups/neg": {
         "name": "neg",
-        "endpoints": [{"instance": f"{ZONE}/instances/n", "ipAddress": "127.65.0.9", "port": 80}],
+        "endpoints": [{"instance": f"{ZONE}/instances/n", "ipAddress": "127.80.0.9", "port": 80}],
     },
     "global/healthChecks/hc": CHECK,
     "global/firewalls/f": {"allowed": [{"IPProtocol": "tcp"}]},
@@ -143,7 +143,7 @@ def test_the_probed_port_is_as_the_check_says(block, probed):
         pytest.param({"backends": []}, [], id="no group"),
         pytest.param(
             {"backends": [{"group": f"{ZONE}/networkEndpointGroups/neg"}]},
-            [("127.65.0.9", 80)],
+            [("127.80.0.9", 80)],
             id="network endpoints",
         ),
         pytest.param({"backends": [BACKENDS[0] | {"capacityScaler": 0}]}, [], id="no capacity"),
@@ -206,15 +206,16 @@ def test_a_cluster_speaks_the_services_protocol(service, socket, protocol, polic
     assert found["common_lb_config"]["healthy_panic_threshold"] == {"value": 0}
 
 
-def test_an_endpoint_of_two_services_is_well_if_both_say_so():
+def test_an_endpoint_is_as_each_of_its_services_finds_it():
     (row,) = endpoints(_picture(), SERVICE)
     address = (row.ip, row.port)
     well, ill = Host(healthy=True, probed=True), Host(healthy=False, probed=True)
     members = {"a": (row,), "b": (row,)}
-    key = ("ig", "n", 30080)
-    assert states(members, {"a": {address: well}, "b": {address: well}}) == {key: True}
-    assert states(members, {"a": {address: ill}, "b": {address: well}}) == {key: False}
-    assert states(members, {"a": {address: well}}) == {key: False}
+    a, b = (Row(name, "ig", "n", "127.64.0.1", 30080) for name in "ab")
+    both = {"a": {address: well}, "b": {address: well}}
+    assert states(members, both) == {a: True, b: True}
+    assert states(members, both | {"a": {address: ill}}) == {a: False, b: True}
+    assert states(members, {"a": {address: well}}) == {a: True, b: False}
 
 
 def test_a_listener_does_not_change_with_routes_or_certificates():

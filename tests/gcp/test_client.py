@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fakes.gce import World, running
+from fakes.gce import Request, World, running
 from fakes.gce.faults import Error, FailedOperation, LoseAnswer
 from glbc.errors import (
     ANY,
     MEANING,
     AlreadyExists,
+    CloudError,
     InUse,
     NotFound,
     NotLeading,
@@ -25,7 +26,8 @@ from glbc.errors import (
 from glbc.gcp.table import ROWS, where
 from glbc.model.calls import Call, Verb
 from glbc.model.codec import key_of
-from glbc.model.keys import Kind
+from glbc.model.keys import Kind, parse_link
+from glbc.model.quota import Quota
 from tests.gcp.stack import (
     BACKEND,
     BODIES,
@@ -281,6 +283,41 @@ def test_refusals_that_come_by_operation_are_told_apart_too(world, cloud):
         cloud.call(Call(Verb.DELETE, CHECK))
 
 
+def test_a_quota_that_an_operation_meets_is_named(world, cloud):
+    world.quotas["addresses"] = 0
+    world.late_failures = ("*",)
+    with pytest.raises(QuotaExceeded) as raised:
+        cloud.call(Call(Verb.INSERT, key(Kind.ADDRESS, "a"), {"name": "a"}))
+    assert raised.value.quota == "compute.googleapis.com/static_addresses"
+
+
+def test_the_quotas_of_a_project_are_those_that_inserts_are_held_to(world, cloud):
+    world.quotas["healthChecks"] = 1
+    cloud.call(insert(CHECK))
+    (quota,) = [row for row in cloud.quotas(PROJECT) if row.metric == "HEALTH_CHECKS"]
+    assert quota == Quota("HEALTH_CHECKS", 1.0, 1.0)
+    with pytest.raises(QuotaExceeded):
+        cloud.call(Call(Verb.INSERT, key(Kind.HEALTH_CHECK, "b"), {"name": "b", **BODIES[CHECK]}))
+    assert {"INSTANCE_GROUPS", "INSTANCES"}.isdisjoint(r.metric for r in cloud.quotas(PROJECT))
+    with pytest.raises(NotFound):
+        cloud.quotas("nope")
+
+
+def test_what_is_under_way_is_told_of_every_scope_and_what_is_done_is_not(world, cloud):
+    build(cloud, HTTP)
+    world.latency.default = 60.0
+    root = f"/compute/v1/projects/{PROJECT}"
+    for path, body in (
+        ("global/healthChecks", {"name": "late", **BODIES[CHECK]}),
+        (f"{ZONE}/instanceGroups", {"name": "late"}),
+    ):
+        assert world.handle(Request("POST", f"{root}/{path}", {}, body)).status == 200
+    links = [parse_link(body["targetLink"], "") for body in cloud.under_way(PROJECT)]
+    expected = [key(Kind.HEALTH_CHECK, "late"), key(Kind.INSTANCE_GROUP, "late", ZONE)]
+    assert sorted(links) == expected
+    assert world.counts()["compute.globalOperations.aggregatedList"] == 1
+
+
 @pytest.mark.parametrize("acted", [True, False])
 def test_a_lost_answer_makes_one_resource_and_a_success(world, cloud, acted):
     world.faults.add("healthChecks.insert", LoseAnswer(acted=acted))
@@ -375,3 +412,49 @@ def test_what_was_not_answered_is_not_sent_again_in_no_or_another_term(world, ur
         cloud.call(insert(CHECK))
     assert names(cloud, Kind.HEALTH_CHECK) == []
     assert world.counts()["compute.healthChecks.insert"] == 1
+
+
+def test_every_request_is_told_under_the_name_that_the_cloud_knows_it_by(world, url, connect):
+    heard = []
+    cloud = connect(url, heard=heard.append)
+    for made in BODIES:
+        cloud.call(insert(made))
+    for target, verb in EDITS:
+        if verb not in (Verb.PATCH, Verb.UPDATE):
+            cloud.call(Call(verb, target, EDITS[target, verb][0]))
+    for kind in {row_kind for row_kind, _ in ROWS}:
+        cloud.list(kind)
+    cloud.get(BACKEND)
+    cloud.members(GROUP)
+    cloud.health(BACKEND, GROUP)
+    told = Counter((f"compute.{one.method}", one.status) for one in heard)
+    known = Counter((call.method, call.status) for call in world.calls())
+    assert told == known
+    assert {(one.api, one.result) for one in heard} == {("compute", "ok")}
+
+
+@pytest.mark.parametrize(
+    ("effect", "status", "result"),
+    [
+        pytest.param(Error(403, "rateLimitExceeded", "slow"), 403, "RateLimited", id="too often"),
+        pytest.param(Error(403, "forbidden", "no"), 403, "Denied", id="a permission"),
+        pytest.param(Error(404, "notFound", "no"), 404, "NotFound", id="not there"),
+    ],
+)
+def test_a_refused_request_is_told_with_its_meaning(world, url, connect, effect, status, result):
+    heard = []
+    world.faults.add("compute.urlMaps.list", effect, times=1)
+    with pytest.raises(CloudError):
+        connect(url, heard=heard.append).list(Kind.URL_MAP)
+    assert [(one.method, one.status, one.result) for one in heard] == [
+        ("urlMaps.list", status, result)
+    ]
+
+
+def test_a_request_that_gets_no_answer_is_told_too(connect):
+    heard = []
+    with pytest.raises(Transient):
+        connect("http://127.0.0.1:1", heard=heard.append).list(Kind.URL_MAP)
+    assert {(one.method, one.status, one.result) for one in heard} == {
+        ("urlMaps.list", 0, "Transient")
+    }

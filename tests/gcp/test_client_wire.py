@@ -320,6 +320,26 @@ def test_a_part_of_a_list_is_not_the_list(connect, kind, page):
         connect(url).list(kind)
 
 
+def test_what_is_under_way_is_asked_for_with_a_filter_and_no_other_place_matters(connect):
+    beyond = {"warning": {"code": "UNREACHABLE", "message": "region r"}}
+    late = {"name": "operation-1", "status": "RUNNING", "targetLink": "projects/p/global/urlMaps/m"}
+    done = {"name": "operation-2", "status": "DONE"}
+    pages = [
+        {"items": {"global": {"operations": [late, done]}}, "nextPageToken": "t"},
+        {"items": {"regions/r": beyond, "zones/a": {"operations": [late]}}},
+    ]
+    with answering(*((200, page) for page in pages)) as (url, asked):
+        assert connect(url).under_way("p") == [late, late]
+    assert urlsplit(asked[0][1]).path == "/compute/v1/projects/p/aggregated/operations"
+    assert parse_qs(urlsplit(asked[0][1]).query)["filter"] == ["status != DONE"]
+
+
+def test_what_is_under_way_in_a_zone_that_cannot_be_reached_is_not_known(connect):
+    page = {"items": {"zones/a": {"warning": {"code": "UNREACHABLE", "message": "zone a"}}}}
+    with answering((200, page)) as (url, _), pytest.raises(Transient, match="incomplete"):
+        connect(url).under_way("p")
+
+
 def test_a_list_of_a_missing_project_names_the_project(connect):
     words = "The resource 'projects/nope' was not found"
     error = {"code": 404, "message": words, "errors": [{"message": words, "reason": "notFound"}]}

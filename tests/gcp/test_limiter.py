@@ -5,11 +5,16 @@ from collections.abc import Callable
 import pytest
 
 from fakes.gce import Error, World, running
+from glbc.config import CloudConfig
 from glbc.errors import RateLimited
 from glbc.gcp.client import GoogleCloud
 from glbc.gcp.limiter import Class
-from glbc.model.keys import Kind
+from glbc.model.keys import GLOBAL, Kind, ResourceKey
 from tests.gcp.conftest import START, Time
+
+DOCUMENTED = (
+    1500  # a minute and project, of reads and of mutations each (compute/docs/api-rate-limits)
+)
 
 
 def test_a_minutes_worth_passes_at_once_and_then_its_rate(clock: Time) -> None:
@@ -34,6 +39,27 @@ def test_what_is_read_for_its_own_sake_leaves_a_reserve(clock: Time) -> None:
     assert sum(limiter.take(Class.READ, patient=True) for _ in range(80)) == 0
     assert sum(limiter.take(Class.READ) for _ in range(20)) == 0
     assert limiter.take(Class.READ, patient=True) > 10
+
+
+def test_an_edit_reads_on_while_a_resync_waits(
+    clock: Time, connect: Callable[..., GoogleCloud]
+) -> None:
+    world = World()
+    world.seed("healthChecks", "global", "check", {"type": "TCP", "tcpHealthCheck": {"port": 80}})
+    with running(world) as url:
+        cloud = connect(url, limiter=clock.limiter(read=10))
+        for _ in range(8):
+            cloud.list(Kind.URL_MAP)
+        for _ in range(2):
+            cloud.get(ResourceKey("demo", Kind.HEALTH_CHECK, GLOBAL, "check"))
+        assert clock.now == 0
+        cloud.list(Kind.URL_MAP)
+        assert clock.now >= 12
+
+
+def test_by_default_less_than_half_of_what_a_project_has_is_used() -> None:
+    cloud = CloudConfig()
+    assert max(cloud.reads_per_min, cloud.writes_per_min, cloud.waits_per_min) < DOCUMENTED / 2
 
 
 def test_the_classes_do_not_wait_for_each_other(clock: Time) -> None:

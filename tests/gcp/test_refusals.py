@@ -127,5 +127,39 @@ def test_a_failed_operation(operation, cls, reason, text):
     assert (cls, reason, text) == (type(error), error.reason, str(error))
 
 
+METRIC = "compute.googleapis.com/ssl_certificates"
+
+
+@pytest.mark.parametrize(
+    ("detail", "quota"),
+    [
+        pytest.param({"quotaInfo": {"metricName": METRIC}}, METRIC, id="QuotaExceededInfo"),
+        pytest.param(
+            {"errorInfo": {"metadatas": {"quota_metric": METRIC}}}, METRIC, id="ErrorInfo"
+        ),
+        pytest.param({"quotaInfo": {"limitName": "x"}}, "", id="no metric"),
+        pytest.param({"quotaInfo": "odd"}, "", id="odd shape"),
+        pytest.param("odd", "", id="no detail at all"),
+    ],
+)
+def test_a_failed_operation_names_its_quota_in_a_field(detail, quota):
+    errors = [{"code": "QUOTA_EXCEEDED", "message": "m", "errorDetails": [detail]}]
+    error = failed("insert x/y", {"error": {"errors": errors}, "httpErrorStatusCode": 403})
+    assert (QuotaExceeded, quota) == (type(error), error.quota)
+
+
+@pytest.mark.parametrize(
+    ("detail", "quota"),
+    [
+        pytest.param({"@type": INFO, "metadata": {"quota_metric": METRIC}}, METRIC, id="ErrorInfo"),
+        pytest.param({"metricName": METRIC, "limit": 10}, METRIC, id="QuotaExceededInfo"),
+        pytest.param({"@type": INFO, "metadata": {"service": "s"}}, "", id="no metric"),
+    ],
+)
+def test_a_refused_call_names_its_quota_in_a_field(detail, quota):
+    error = refused("insert x/y", 403, [{"reason": "quotaExceeded"}], [detail], "words")
+    assert (QuotaExceeded, quota) == (type(error), error.quota)
+
+
 def test_an_operation_without_error_succeeded():
     assert failed("insert urlMaps/x", {"status": "DONE", "progress": 100}) is None

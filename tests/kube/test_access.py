@@ -1,5 +1,6 @@
 """What a start asks the API server: may it do all that it needs?"""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,16 @@ def guarded() -> World:
 def test_with_all_of_it_nothing_is_said(guarded: World, tmp_path: Path) -> None:
     with running(guarded) as url:
         check_access(api(tmp_path, url), Config())
+
+
+def test_a_slow_server_is_asked_for_many_at_a_time(guarded: World, tmp_path: Path) -> None:
+    delay = 0.2
+    guarded.fault(times=-1, delay=delay)
+    with running(guarded) as url:
+        began = time.monotonic()
+        check_access(api(tmp_path, url), Config())
+        took = time.monotonic() - began
+    assert took < delay * len(asked()) / 3
 
 
 def test_all_that_is_missing_is_named_at_once(guarded: World, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import pytest
 
 from glbc.errors import ClusterError
-from glbc.kube.client import ApiError, connect
+from glbc.kube.client import MERGE_PATCH, ApiError, connect
 from tests.kube.scripted import Answer, serving
 from tests.kube.support import api, eventually, kubeconfig, refusal
 
@@ -217,3 +217,34 @@ def test_a_stream_yields_whole_lines_and_drops_what_is_left_over(tmp_path, cut):
     ):
         got.extend(stream)
     assert got == [b"one", b"two", b"three"]
+
+
+def test_every_request_is_told_by_its_verb_and_resource(tmp_path, url, world):
+    heard = []
+    one = connect(kubeconfig(tmp_path, url), heard=heard.append)
+    web = "/apis/networking.k8s.io/v1/namespaces/default/ingresses/web"
+    one.request("GET", "/api/v1/namespaces/kube-system")
+    one.request("GET", "/api/v1/namespaces/default/configmaps")
+    one.fork(connections=1).request("GET", "/api/v1/nodes")
+    with pytest.raises(ApiError):
+        one.request("PATCH", f"{web}/status", body={}, content_type=MERGE_PATCH)
+    with one.stream("/apis/networking.k8s.io/v1/ingresses", {"watch": "true"}, silence=5.0):
+        pass
+    one.close()
+    assert [(each.method, each.status, each.result) for each in heard] == [
+        ("namespaces.get", 200, "ok"),
+        ("configmaps.list", 200, "ok"),
+        ("nodes.list", 200, "ok"),
+        ("ingresses/status.patch", 404, "Refused"),
+        ("ingresses.watch", 200, "ok"),
+    ]
+
+
+def test_a_request_that_gets_no_answer_is_told_too(tmp_path):
+    heard = []
+    one = connect(kubeconfig(tmp_path, "http://127.0.0.1:1"), heard=heard.append)
+    with pytest.raises(ApiError):
+        one.request("GET", "/api/v1/nodes")
+    assert [(each.method, each.status, each.result) for each in heard] == [
+        ("nodes.list", 0, "Unreachable")
+    ]

@@ -180,6 +180,30 @@ class TestTheFenceFalls:
         assert len(first.wire.writes) == written + 1, "what was sent may have arrived: read first"
         assert site.until(lambda: second.writes) > 3.0
 
+    def test_a_server_that_refuses_one_call_in_three_costs_no_term(self, site: Site, pair) -> None:
+        for number in random.Random(1).sample(range(600), 200):
+            site.world.fault(resource="leases", skip=number, status=429, retry_after=1)
+        site.run(200)
+        assert pair[0].elector.term() == 1
+        assert any(call.status == 429 for call in site.world.calls())
+
+    def test_a_server_that_asks_for_patience_is_not_stormed(self, site: Site, pair) -> None:
+        first, second = pair
+        before = len(site.world.calls())
+        site.world.fault(resource="leases", times=-1, status=429, retry_after=8)
+        assert site.until(lambda: not first.writes) <= DEADLINE + 0.1, "it is given up in time"
+        asked = len(site.world.calls()) - before
+        assert 3 <= asked <= 8, "while there is time left it is tried, but seldom"
+        assert "429" in first.elector.holder() or "trouble on demand" in first.elector.holder()
+        before = len(site.world.calls())
+        site.run(80)
+        assert len(site.world.calls()) - before <= 2 * 3 * 11, (
+            "both wait as long as they are asked to"
+        )
+        assert not any(one.writes for one in pair)
+        site.world.clear_faults()
+        assert site.until(lambda: first.writes or second.writes) < DURATION
+
 
 class TestClocks:
     @pytest.mark.parametrize(
@@ -248,6 +272,15 @@ def test_who_leads_is_logged_once_for_each_change(site: Site, logged) -> None:
         "lease_lost",
         "standby",
     ]
+    assert (first.elector.losses, second.elector.losses) == (1, 0)
+
+
+def test_who_lets_go_has_lost_nothing(site: Site) -> None:
+    first = site.process("first")
+    site.run(60)
+    assert first.writes
+    first.elector.release()
+    assert first.elector.losses == 0
 
 
 def test_every_process_has_a_name_of_its_own() -> None:

@@ -15,7 +15,17 @@ from glbc.errors import ClusterError
 from glbc.kube.client import connect
 from glbc.kube.watch import Reflectors
 from tests.kube.scripted import Answer, serving
-from tests.kube.support import QUICK, at, event, eventually, ingress, listed, rows, watch_threads
+from tests.kube.support import (
+    QUICK,
+    at,
+    event,
+    eventually,
+    ingress,
+    listed,
+    refusal,
+    rows,
+    watch_threads,
+)
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +81,30 @@ def test_a_pod_uses_its_service_account(tmp_path, authority, tls, monkeypatch):
         api.request("GET", "/api")
     assert api.host == url
     assert asked[0].headers["Authorization"] == "bearer pod-token"
+
+
+def test_a_pods_token_that_is_refused_is_read_again_at_once(tmp_path, authority, tls, monkeypatch):
+    def script(asked):
+        good = asked.headers["Authorization"] == "bearer second"
+        return Answer({}) if good else Answer(refusal(401, "Unauthorized"), 401)
+
+    (tmp_path / "token").write_text("first")
+    (tmp_path / "ca.crt").write_bytes(authority.cert_pem.bytes())
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
+    with serving(script, tls) as (url, _):
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(urlsplit(url).port))
+        monkeypatch.delenv("KUBECONFIG", raising=False)
+        api = connect()
+        for content in ("first", ""):  # the library reads it once a minute
+            (tmp_path / "token").write_text(content)
+            with pytest.raises(ClusterError, match="401 Unauthorized"):
+                api.request("GET", "/api")
+        (tmp_path / "token").write_text("second")
+        with pytest.raises(ClusterError, match="401 Unauthorized"):
+            api.request("GET", "/api")
+        assert api.request("GET", "/api") == b"{}"
 
 
 def test_watches_over_tls_stop_promptly(tmp_path, authority, tls):

@@ -154,7 +154,8 @@ class House:
             answer = self.get(url, accept="application/json")
         except httpx.TransportError:
             return ""
-        return str(answer.json()["hostname"])
+        echoed = answer.headers["content-type"] == "application/json"
+        return str(answer.json()["hostname"]) if echoed else ""
 
     def reached(self, url: str, times: int = 12) -> set[str]:
         """Return who answers to some requests; "" stands for nobody."""

@@ -3,15 +3,12 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 from cryptography import x509
 
-from fakes.edge import Edge, Unavailable, find
-from fakes.edge import Settings as EdgeSettings
+from fakes.edge import Edge
 from fakes.gce import Request as Call
 from fakes.nodes.door import listen
 from fakes.nodes.probe import Probe
@@ -190,17 +187,6 @@ class Front:
         self.insert("global/forwardingRules", name, target=target, portRange="80")
         (rule,) = [row for row in self.home.gce.resources("forwardingRules") if row["name"] == name]
         return rule["IPAddress"]
-
-
-@pytest.fixture
-def edge(home: House, tmp_path: Path) -> Iterator[Edge]:
-    try:
-        find()
-    except Unavailable as why:
-        pytest.skip(str(why))
-    home.gce.addresses = f"127.128.{home.nodes.settings.slice}.0/24"
-    with Edge(home.nodes.settings.gce, tmp_path / "edge", EdgeSettings()) as made:
-        yield made
 
 
 def test_a_front_end_reaches_https_pods_by_https(home: House, edge: Edge):

@@ -139,7 +139,7 @@ def test_one_client_stays_with_one_pod_when_the_service_says_so(home: House):
 
 def test_an_endpoint_that_refuses_is_passed_over(home: House):
     names = ready_house(home, 2)
-    dead = {"addresses": ["127.65.255.254"], "conditions": {"ready": True}}
+    dead = {"addresses": ["127.80.255.254"], "conditions": {"ready": True}}
     for one in home.kube.list("Service"):
         assert one["metadata"]["name"] == "echo"
     live = home.kube.list("EndpointSlice")[0]

@@ -472,7 +472,6 @@ class TestTrouble:
 
     def test_a_quota_is_named_and_does_not_spin(self) -> None:
         house = House()
-        house.gce.quotas["URL_MAPS"] = 0
         house.gce.faults.add(
             "urlMaps.insert", Error(403, "quotaExceeded", "Quota 'URL_MAPS' exceeded"), times=None
         )

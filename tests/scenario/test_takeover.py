@@ -162,11 +162,9 @@ def converge(house: House, scheme: str) -> None:
     )
 
 
-def a_cluster_of_ingress_gce(scheme: str, *, finalizer: bool = True, **settings: Any) -> House:
-    house = House(**settings)
-    converge(house, scheme)
+def objects(scheme: str, *, finalizer: bool = True) -> tuple[dict[str, Any], ...]:
+    """Return what was in the cluster for it, as ingress-gce has left it."""
     url_map, proxy, rule = NAMES[scheme]
-    address = house.body("forwardingRules", rule)["IPAddress"]
     web = ingress(
         "shop/web",
         {
@@ -182,12 +180,19 @@ def a_cluster_of_ingress_gce(scheme: str, *, finalizer: bool = True, **settings:
             "ingress.kubernetes.io/backends": json.dumps({backend("front"): "HEALTHY"}),
         },
     )
-    house.apply(
+    return (
         service("shop/front", "80->30301"),
         service("shop/api", "8080->30302"),
         service("shop/dflt", "http=80->30303"),
         web,
     )
+
+
+def a_cluster_of_ingress_gce(scheme: str, *, finalizer: bool = True, **settings: Any) -> House:
+    house = House(**settings)
+    converge(house, scheme)
+    address = house.body("forwardingRules", NAMES[scheme][2])["IPAddress"]
+    house.apply(*objects(scheme, finalizer=finalizer))
     house.cluster.write(status(address))
     return house
 

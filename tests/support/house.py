@@ -23,16 +23,19 @@ from glbc.engine.executor import Runner
 from glbc.engine.jobs import Job, Outcome
 from glbc.engine.journal import Journal
 from glbc.engine.loop import Loop
+from glbc.engine.pace import Pace
 from glbc.engine.ports import Fence
 from glbc.engine.term import ALONE
 from glbc.engine.workers import write_in
-from glbc.errors import CloudError, ClusterError, Transient, meaning
+from glbc.errors import ClusterError, Transient
+from glbc.gcp.refusals import failed, refused
 from glbc.kube.client import ApiError
 from glbc.kube.writer import Writer
 from glbc.model.calls import Call, Verb, Write
 from glbc.model.configs import Credential
 from glbc.model.health import Member
 from glbc.model.keys import ResourceKey
+from glbc.model.quota import Quota
 from glbc.model.views import VIEWS, Snapshot, decode_hook
 from glbc.naming import Namer
 
@@ -94,6 +97,22 @@ class InProcessCloud:
                 return found
             query = {"pageToken": page["nextPageToken"]}
 
+    def under_way(self, project: str) -> Sequence[Mapping[str, Any]]:
+        path = f"/compute/v1/projects/{project}/aggregated/operations"
+        found: list[Mapping[str, Any]] = []
+        query = {"filter": "status != DONE"}
+        while True:
+            page = self._ask("GET", path, query=query)
+            for scoped in page["items"].values():
+                found.extend(scoped.get("operations", []))
+            if "nextPageToken" not in page:
+                return found
+            query = query | {"pageToken": page["nextPageToken"]}
+
+    def quotas(self, project: str) -> Sequence[Quota]:
+        rows = self._ask("GET", f"/compute/v1/projects/{project}")["quotas"]
+        return [Quota(row["metric"], row["limit"], row["usage"]) for row in rows]
+
     def get(self, key: ResourceKey) -> Mapping[str, Any]:
         return self._ask("GET", f"/compute/v1/{key.path}")
 
@@ -137,11 +156,9 @@ class InProcessCloud:
             wait = f"/compute/v1/projects/{key.project}/{scope}/operations/{name}/wait"
             operation = self._ask("POST", wait)
         self.after(call)
-        if "error" in operation:
-            first = operation["error"]["errors"][0]
-            status = operation.get("httpErrorStatusCode", 0)
-            cls = meaning(status, first["code"])
-            raise cls(f"{verb} {key}: {first['message']}", reason=first["code"], status=status)
+        error = failed(f"{verb} {key}", operation)
+        if error is not None:
+            raise error
 
     def _ask(
         self, method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None
@@ -152,9 +169,8 @@ class InProcessCloud:
             raise Transient(f"{method} {path}: {lost}") from lost
         if answer.status >= 400:
             error = answer.body["error"]
-            reason = error["errors"][0]["reason"]
-            cls: type[CloudError] = meaning(answer.status, reason)
-            raise cls(f"{method} {path}: {error['message']}", reason=reason, status=answer.status)
+            told = (error["errors"], error.get("details", ()), error["message"])
+            raise refused(f"{method} {path}", answer.status, *told)
         return answer.body
 
 
@@ -182,6 +198,7 @@ class InProcessApi:
                 answer.body.get("message", ""),
                 status=answer.status,
                 reason=answer.body.get("reason", ""),
+                retry_after=float(answer.headers.get("retry-after", 0)),
             )
         return answer.encoded()
 
@@ -195,7 +212,8 @@ class InProcessCluster:
         self.broken = False
         self.unreadable: set[str] = set()  # Secrets that no read by name gets
         self._named: frozenset[str] = frozenset()
-        self._writer = Writer(InProcessApi(world))  # type: ignore[arg-type]
+        monotonic = world.clock.monotonic
+        self._writer = Writer(InProcessApi(world), monotonic=monotonic)  # type: ignore[arg-type]
         self._cached: tuple[Any, Snapshot] | None = None
 
     def want_credentials(self, names: Collection[str]) -> None:
@@ -321,6 +339,8 @@ class House:
         self.namer = namer or NAMER
         self.config = msgspec.convert({"project": PROJECT, **settings}, Config)
         self.journal: Journal | None = None
+        self.pace: Pace | None = None
+        self._seen: Any = None  # the version of the cluster at the last turn
         if gce is None:
             default = {"node-1": "us-central1-a", "node-2": "us-central1-b"}
             for name, zone in (default if nodes is None else nodes).items():
@@ -342,7 +362,7 @@ class House:
     def start(self) -> None:
         """Start a fresh controller: nothing of an earlier one is known to it."""
         self.cloud = InProcessCloud(self.gce)
-        self.cluster = InProcessCluster(self.kube)
+        self.cluster = self.make_cluster()
         runner = Runner(self.cloud, self.clock, self.fence)
         self.workers = InlineWorkers(runner, self.cluster, self.seed, self.fence)
         self.loop = Loop(
@@ -353,7 +373,12 @@ class House:
             self.clock,
             self.journal,
             fence=self.fence,
+            pace=self.pace,
         )
+
+    def make_cluster(self) -> Any:
+        """Return the Cluster port of a fresh controller."""
+        return InProcessCluster(self.kube)
 
     def twin(self) -> "House":
         """Return a house with copies of the worlds as they are now, and a fresh controller."""
@@ -370,7 +395,7 @@ class House:
         """Take turns until nothing is in flight and nothing becomes due within `patience` s."""
         waited = 0.0
         for _ in range(turns):
-            busy = self.loop.step()
+            busy = self.loop.step(self._changed_at())
             if busy or self.workers.waiting or self.loop.in_flight():
                 continue
             wait = self.loop.wake_in()
@@ -379,6 +404,11 @@ class House:
             waited += wait
             self.clock.advance(wait + 0.001)
         raise AssertionError(f"does not come to rest within {turns} turns: {self.loop.turn}")
+
+    def _changed_at(self) -> float | None:
+        """Return when the cluster has changed, just now, if it has."""
+        before, self._seen = self._seen, self.kube.resource_version
+        return self.clock.monotonic() if before != self._seen else None
 
     def ingress(self, name: str) -> dict[str, Any] | None:
         return self.kube.get("Ingress", name)

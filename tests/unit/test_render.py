@@ -10,7 +10,9 @@ from glbc.model import compute
 from glbc.model.finding import Finding, ObjectRef, Severity
 from glbc.model.graph import Graph, Observed, Ownership
 from glbc.model.keys import Kind
+from glbc.model.quota import Quota
 from glbc.naming import Scheme
+from glbc.plan.budget import Budget, shortages
 from glbc.plan.diff import Change
 from glbc.plan.output import plain_of, written
 from glbc.plan.planner import Action, Op, Plan, Reason
@@ -84,7 +86,24 @@ def in_the_way() -> tuple[Rehearsal, tuple[Finding, ...]]:
     return rehearse(desired(EDITED), Graph(there)), ()
 
 
-CASES = (nothing, first_ingress, edited_ingress, last_ingress, new_address, in_the_way)
+def short_of_quotas() -> tuple[Rehearsal, tuple[Finding, ...], Budget]:
+    """One quota is too small, one would be used up, and those of the network's project are secret."""
+    rehearsal, _ = first_ingress()
+    quotas = (Quota("URL_MAPS", 10, 10), Quota("HEALTH_CHECKS", 75, 70), Quota("FIREWALLS", 100, 3))
+    found = shortages(rehearsal.waves, {CONFIG.project: quotas})
+    why = "get project net: Required 'compute.projects.get' permission for 'projects/net'"
+    return rehearsal, (), Budget(found, (("net", why),))
+
+
+CASES = (
+    nothing,
+    first_ingress,
+    edited_ingress,
+    last_ingress,
+    new_address,
+    in_the_way,
+    short_of_quotas,
+)
 
 
 @pytest.mark.parametrize("case", [pytest.param(one, id=one.__name__) for one in CASES])
@@ -108,9 +127,9 @@ def test_details_are_folded_unless_a_single_word_is_too_long(case) -> None:
 
 @pytest.mark.parametrize("case", [pytest.param(one, id=one.__name__) for one in CASES])
 def test_programs_read_the_same_plan(case) -> None:
-    rehearsal, findings = case()
-    told = plain_of(plan_out(rehearsal, findings))
-    assert set(told) == {"waves", "blocked", "findings", "summary"}
+    _, findings, *_ = case()
+    told = plain_of(plan_out(*case()))
+    assert set(told) == {"waves", "blocked", "findings", "summary", "quotas", "quotasUnread"}
     ops = [action["op"] for wave in told["waves"] for action in wave]
     assert told["summary"] == {
         **{op: ops.count(op) for op in ("create", "update", "delete")},
@@ -137,6 +156,31 @@ def test_an_action_has_the_words_of_the_api() -> None:
 def test_a_finding_has_its_object_and_severity() -> None:
     (found, _) = plain_of(plan_out(nothing()[0], FINDINGS))["findings"]
     assert (found["object"]["name"], found["severity"]) == ("web", "warning")
+
+
+def test_a_quota_has_its_numbers() -> None:
+    told = plain_of(plan_out(*short_of_quotas()))
+    assert told["quotas"] == [
+        {
+            "project": CONFIG.project,
+            "metric": "HEALTH_CHECKS",
+            "usage": 70,
+            "limit": 75,
+            "needs": 2,
+            "fits": True,
+            "hint": "3 would be left: raise the quota before more is wanted",
+        },
+        {
+            "project": CONFIG.project,
+            "metric": "URL_MAPS",
+            "usage": 10,
+            "limit": 10,
+            "needs": 1,
+            "fits": False,
+            "hint": "raise the quota to 11 or more, or delete what is not needed",
+        },
+    ]
+    assert told["quotasUnread"].startswith("project net: get project net: Required")
 
 
 def test_links_in_json_are_the_apis() -> None:

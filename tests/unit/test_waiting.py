@@ -49,3 +49,18 @@ def test_a_burst_is_waited_out() -> None:
     bell.ring()  # an outcome does not wait for the burst to end
     waiting.join(10.0)
     assert not waiting.is_alive()
+
+
+def test_it_is_told_when_the_oldest_change_of_a_burst_came() -> None:
+    clock = VirtualClock()
+    bell = Bell(Config(debounce_sec=0.0, debounce_max_sec=0.0), clock)
+    began = clock.monotonic()
+    bell.change()
+    clock.advance(2.0)
+    bell.change()
+    assert bell.wait(0.0) == began
+    assert bell.wait(0.0) is None
+    bell.ring()
+    assert bell.wait(0.0) is None
+    bell.change()
+    assert bell.wait(0.0) == began + 2.0

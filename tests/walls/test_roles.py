@@ -59,7 +59,9 @@ def permissions(kinds: frozenset[str]) -> list[str]:
     rows = {(kind, place): row for (kind, place), row in table.ROWS.items() if kind in kinds}
     found = {one for (kind, _), row in rows.items() for one in of_row(kind, row)}
     places = {place for (_, place), row in rows.items() if row.verbs}
-    return sorted(found | {permission(table.OPERATIONS[place], "get") for place in places})
+    waits = {permission(table.OPERATIONS[place], "get") for place in places}
+    lists = {permission(row, "list") for row in table.OPERATIONS.values() if row.aggregated}
+    return sorted(found | waits | lists | {permission(table.PROJECT, "get")})
 
 
 def role(title: str, description: str, kinds: frozenset[str], create: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from glbc import conditions, manual
-from glbc.ops import metrics
+from glbc.ops import catalogue
 from glbc.plan import planner
 from glbc.status import TOLD, Told
 from glbc.translate import annotations
@@ -103,7 +103,7 @@ def test_every_finding_has_a_reason_of_the_table() -> None:
     [
         pytest.param("reasons", manual.page, id="reasons"),
         pytest.param("annotations", annotations.page, id="annotations"),
-        pytest.param("metrics", metrics.page, id="metrics"),
+        pytest.param("metrics", catalogue.page, id="metrics"),
     ],
 )
 def test_a_page_is_what_the_code_says(

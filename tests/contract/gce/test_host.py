@@ -83,13 +83,18 @@ def test_a_resource_of_the_service_project_is_in_the_hosts_network(service: Door
         pytest.param("GET", "global/urlMaps", None, id="a list"),
         pytest.param("GET", f"{ZONE}/instances/node-1", None, id="an instance"),
         pytest.param("POST", "global/addresses", {"name": "a"}, id="an insert"),
-        pytest.param("GET", "", None, id="the project"),
         pytest.param("GET", "aggregated/instanceGroups", None, id="an aggregated list"),
     ],
 )
 def test_nothing_else_of_the_host_project_is_shown(host: Door, method, path, body):
     assert host.refused(method, path, body).why == FORBIDDEN
     assert host.refused("GET", "global/teapots").status == 404
+
+
+def test_its_quotas_are_shown(host: Door):
+    host.insert("global/firewalls", "fw", allowed=RULE["allowed"])
+    quotas = {row["metric"]: row["usage"] for row in host.get("")["quotas"]}
+    assert quotas["FIREWALLS"] == 1.0
 
 
 def test_a_third_project_is_not_found(service: Door):

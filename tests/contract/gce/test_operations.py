@@ -165,6 +165,7 @@ def test_an_operation_lives_with_its_resource(door: Door):
     assert door.refused("GET", f"global/operations/{begun['name']}").why == (404, "notFound")
     door.wait(begun)
     assert [row["name"] for row in door.get(f"{ZONE}/operations")["items"]] == [begun["name"]]
+    assert "items" not in door.get(f"{ZONE}/operations", filter="status != DONE")
     everywhere = door.get("aggregated/operations")["items"]
     assert everywhere[ZONE]["operations"][0]["name"] == begun["name"]
     door.call("DELETE", f"{ZONE}/operations/{begun['name']}")

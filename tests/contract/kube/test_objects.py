@@ -156,6 +156,26 @@ def test_finalizers_hold_an_object_until_the_last_is_gone(door: Door):
     assert deleted["object"]["metadata"]["resourceVersion"] == str(door.world.resource_version)
 
 
+def test_a_pod_that_is_deleted_has_the_time_that_it_wants_or_is_given(door: Door):
+    pods = "/api/v1/namespaces/default/pods"
+    held = {"finalizers": ["a.io/x"]}
+    spec = {"containers": [{"name": "c", "image": "i"}], "terminationGracePeriodSeconds": 45}
+    for name in ("own", "given"):
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name} | held, "spec": spec}
+        assert door.post(pods, pod).status == 201
+
+    def grace(name: str, body: dict | None = None) -> int:
+        marked = door.delete(f"{pods}/{name}", body)
+        assert door.get(f"{pods}/{name}").body == marked.body
+        return int(marked.body["metadata"]["deletionGracePeriodSeconds"])
+
+    assert grace("own") == 45
+    assert grace("given", {"gracePeriodSeconds": 20}) == 20
+    assert grace("given", {"gracePeriodSeconds": 30}) == 20, "it is never given more"
+    assert grace("given") == 20
+    assert grace("given", {"gracePeriodSeconds": 0}) == 0
+
+
 def test_a_deletion_without_finalizers_answers_success(door: Door):
     made = door.post(INGRESSES, ingress()).body
     answer = door.delete(f"{INGRESSES}/web").body

@@ -214,6 +214,74 @@ def test_what_is_granted_in_vain_is_seen(door: Door, robot: Robot):
     assert 'cannot list resource "secrets"' in told["denied"][0]
 
 
+def test_what_everybody_may_is_granted_to_the_authenticated(door: Door, robot: Robot):
+    everybody = {"kind": "Group", "name": "system:authenticated"}
+    door.world.apply(role(rule("get list", "configmaps")))
+    door.world.apply(binding(subject=everybody))
+    assert robot.status("GET", CONFIGMAPS) == 200
+    assert robot.status("GET", SECRETS) == 403
+    assert Robot(door, "of-nobody").status("GET", CONFIGMAPS) == 401
+
+
+@pytest.mark.parametrize(
+    ("selector", "allowed"),
+    [
+        pytest.param({"matchLabels": {"to": "robot"}}, True, id="by a label"),
+        pytest.param({"matchLabels": {"to": "man"}}, False, id="not by another value"),
+        pytest.param(
+            {"matchExpressions": [{"key": "to", "operator": "In", "values": ["robot"]}]},
+            True,
+            id="by an expression",
+        ),
+        pytest.param(
+            {"matchExpressions": [{"key": "to", "operator": "DoesNotExist"}]},
+            False,
+            id="not without",
+        ),
+    ],
+)
+def test_an_aggregated_role_has_the_rules_of_those_it_selects(
+    door: Door, robot: Robot, selector, allowed
+):
+    part = role(rule("list", "configmaps"), name="part")
+    part["metadata"]["labels"] = {"to": "robot"}
+    whole = role(rule("list", "secrets")) | {
+        "aggregationRule": {"clusterRoleSelectors": [selector]}
+    }
+    door.world.apply(part)
+    door.world.apply(whole)
+    door.world.apply(binding())
+    assert robot.status("GET", CONFIGMAPS) == (200 if allowed else 403)
+    assert robot.status("GET", SECRETS) == 403, "its own rules are overwritten"
+
+
+def test_a_token_that_has_expired_is_nobodys(door: Door, robot: Robot):
+    door.world.apply(role(rule("list", "configmaps")))
+    door.world.apply(binding())
+    assert robot.status("GET", CONFIGMAPS) == 200
+    assert door.call("DELETE", "/_fake/rbac", token=TOKEN).body["users"] == []
+    answer = robot.call("GET", CONFIGMAPS)
+    assert (answer.status, answer.body["reason"]) == (401, "Unauthorized")
+    assert robot.status("GET", "/api") == 200, "discovery of this fake asks nobody"
+
+
+def test_who_asks_too_often_is_told_to_wait(door: Door, robot: Robot, clock):
+    door.world.apply(role(rule("*", "configmaps"), rule("*", "leases", "coordination.k8s.io")))
+    door.world.apply(binding())
+    assert door.post("/_fake/limit", {"perSecond": 2, "burst": 3}).status == 200
+    assert [robot.status("GET", CONFIGMAPS) for _ in range(4)] == [200, 200, 200, 429]
+    refused = robot.call("GET", CONFIGMAPS)
+    assert refused.headers["retry-after"] == "1"
+    assert refused.body["details"] == {"retryAfterSeconds": 1}
+    assert robot.status("GET", LEASES.replace("default", "kube-system")) == 200
+    assert door.get(CONFIGMAPS).status == 200, "an administrator is exempt"
+    clock.advance(1)
+    assert [robot.status("GET", CONFIGMAPS) for _ in range(3)] == [200, 200, 429]
+    assert door.post("/_fake/limit", {}).status == 200
+    assert robot.status("GET", CONFIGMAPS) == 200
+    assert door.post("/_fake/limit", {"perMinute": 2}).status == 400
+
+
 def test_accounts_are_checked_copied_and_forgotten(door: Door, robot: Robot):
     assert door.post("/_fake/rbac", {"token": TOKEN}).status == 400
     twin = Robot(Door(copy.deepcopy(door.world)))

@@ -58,6 +58,30 @@ def test_faults_can_be_taken_back_and_misspelled_ones_are_refused(door: Door):
     assert door.post("/_fake/faults", {"verbs": "get"}).status == 400
 
 
+def test_a_watch_can_hang(door: Door):
+    door.world.fault(verb="watch", silent=True)
+    with door.watch(CONFIGMAPS, allowWatchBookmarks="true") as watch:
+        door.post(CONFIGMAPS, configmap())
+        door.world.bookmark()
+        door.world.close_watches()
+        assert (watch.status, watch.end()) == (200, [])
+
+
+def test_a_watch_can_break_in_the_middle_of_a_line(door: Door):
+    if not isinstance(door, HttpDoor):
+        pytest.skip("in process there are no lines")
+    door.post(CONFIGMAPS, configmap())
+    door.world.fault(verb="watch", cut=True)
+    read: list[bytes] = []
+    with (
+        door.client.stream("GET", CONFIGMAPS, params={"watch": "true"}) as answer,
+        pytest.raises(httpx.RemoteProtocolError),
+    ):
+        read.extend(answer.iter_raw())
+    assert b"".join(read).startswith(b'{"type":"ADDED"')
+    assert b"\n" not in b"".join(read)
+
+
 def test_calls_are_recorded_and_counted(door: Door):
     door.post(INGRESSES, ingress())
     door.patch(f"{INGRESSES}/web/status", {"status": {}})

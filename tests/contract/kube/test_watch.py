@@ -138,3 +138,14 @@ def test_a_listener_hears_of_every_write(world):
     end()
     world.apply(configmap("b"))
     assert heard == ["configmaps"]
+
+
+def test_a_watch_of_a_version_that_is_still_to_come_hears_of_nothing_up_to_it(door: Door):
+    """So a client that outlives a restored backup is never told: it has to notice by the silence."""
+    later = door.world.resource_version + 2
+    with door.watch(CONFIGMAPS, resourceVersion=str(later), allowWatchBookmarks="true") as watch:
+        door.post(CONFIGMAPS, configmap("a"))
+        door.world.bookmark()
+        door.post(CONFIGMAPS, configmap("b"))
+        door.post(CONFIGMAPS, configmap("c"))
+        assert seen(watch.take(1)) == [("ADDED", "c")]
