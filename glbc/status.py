@@ -38,6 +38,10 @@ class Told(StrEnum):
     UNHEALTHY = "BackendUnhealthy"
     HEALTHY = "BackendHealthy"
     ORPHANED = "Orphaned"
+    NEG_READY = "LoadBalancerNegReady"
+    NEG_NOT_READY = "LoadBalancerNegNotReady"
+    NEG_TIMEOUT = "LoadBalancerNegTimeout"
+    NEG_WITHOUT_HEALTH_CHECK = "LoadBalancerNegWithoutHealthCheck"
 
 
 TOLD: Mapping[Reason, str] = {

@@ -8,6 +8,7 @@ import msgspec
 from glbc.errors import CloudError
 from glbc.model.compute import Endpoint
 from glbc.model.graph import Observed
+from glbc.model.health import Member
 from glbc.model.keys import ResourceKey
 from glbc.plan.planner import Action
 
@@ -71,3 +72,4 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     writes: int = 0  # mutations that were sent
     misfits: tuple[tuple[Seat, CloudError], ...] = ()  # who cannot join a group
     health: tuple[tuple[Probe, str], ...] = ()  # of a HealthJob: a word for each that was asked
+    members: Mapping[Probe, tuple[Member, ...]] = {}  # … and the answers that there are

@@ -1,6 +1,6 @@
 """What was published: each write once for the object as we see it, and again only if it failed."""
 
-from collections.abc import Collection, Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Final
 
 import structlog
@@ -8,12 +8,21 @@ import structlog
 from glbc.engine.backoff import Backoff
 from glbc.engine.ports import Clock, Workers
 from glbc.errors import ClusterError, NotLeading
-from glbc.model.calls import EventNote, Write
+from glbc.model.calls import ConditionPatch, EventNote, IngressPatch, StatusPatch, Write
+from glbc.model.finding import ObjectRef
 from glbc.model.views import Snapshot
 
 log = structlog.get_logger()
 
-RECURRING: Final = frozenset({"BackendHealthy"})  # news as often as it happens
+RECURRING: Final = frozenset(  # news as often as it happens
+    {
+        "BackendHealthy",
+        "LoadBalancerNegReady",
+        "LoadBalancerNegNotReady",
+        "LoadBalancerNegTimeout",
+        "LoadBalancerNegWithoutHealthCheck",
+    }
+)
 LASTS_SEC: Final = 1.0  # how long what a warning says must hold before it is told
 
 
@@ -47,8 +56,7 @@ class Publisher:
                     continue
                 self._told.add(write)
             else:
-                ingress = snapshot.ingresses[f"{write.ingress.namespace}/{write.ingress.name}"]
-                version = ingress.metadata.resource_version
+                version = _version(write, snapshot)
                 if self._sent.get(slot) == (version, write):
                     continue
                 self._sent[slot] = (version, write)
@@ -56,13 +64,17 @@ class Publisher:
             told = True
         return told
 
-    def forget(self, current: Collection[Write]) -> None:
-        """Forget the warnings that hold no more: if one comes back, it is told again."""
+    def forget(self, current: Iterable[Write]) -> None:
+        """Forget what is not due any more: if it comes back, it is told again."""
+        due = {write for write in current if isinstance(write, EventNote | ConditionPatch)}
         self._told = {
             note
             for note in self._told
-            if note in current or (note.type == "Normal" and note.reason not in RECURRING)
+            if note in due or (note.type == "Normal" and note.reason not in RECURRING)
         }
+        for slot, (_, write) in list(self._sent.items()):
+            if isinstance(write, ConditionPatch) and write not in due:
+                del self._sent[slot]
 
     def fold(self) -> None:
         """Take in how the writes ended; one that failed is due again after a while."""
@@ -94,11 +106,28 @@ class Publisher:
         return False
 
     def _warn(self, write: Write, error: ClusterError) -> None:
-        object_ = write.object if isinstance(write, EventNote) else write.ingress
+        object_ = _about(write)
         log.warning(
             "publish_failed", write=type(write).__name__, object=str(object_), error=str(error)
         )
 
 
 def _slot(write: Write) -> Hashable:
-    return write if isinstance(write, EventNote) else (type(write), write.ingress)
+    return write if isinstance(write, EventNote) else (type(write), _about(write))
+
+
+def _about(write: Write) -> ObjectRef:
+    match write:
+        case EventNote():
+            return write.object
+        case ConditionPatch():
+            return write.pod
+    return write.ingress
+
+
+def _version(write: IngressPatch | StatusPatch | ConditionPatch, snapshot: Snapshot) -> str:
+    """Return what tells the object that is written to from what it will be then."""
+    if isinstance(write, ConditionPatch):
+        return write.uid  # it is forgotten as soon as the pod has it
+    ingress = snapshot.ingresses[f"{write.ingress.namespace}/{write.ingress.name}"]
+    return ingress.metadata.resource_version
