@@ -1,6 +1,6 @@
 """What was published: each write once for the object as we see it, and again only if it failed."""
 
-from collections.abc import Collection, Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Final
 
 import structlog
@@ -8,13 +8,22 @@ import structlog
 from glbc.engine.backoff import Backoff
 from glbc.engine.ports import Clock, Workers
 from glbc.errors import ClusterError, NotLeading
-from glbc.model.calls import EventNote, IngressPatch, StatusPatch, Write
+from glbc.model.calls import ConditionPatch, EventNote, IngressPatch, StatusPatch, Write
+from glbc.model.finding import ObjectRef
 from glbc.model.views import Snapshot
 from glbc.status import MAX_MESSAGE, Told
 
 log = structlog.get_logger()
 
-RECURRING: Final = frozenset({"BackendHealthy"})  # news as often as it happens
+RECURRING: Final = frozenset(  # news as often as it happens
+    {
+        "BackendHealthy",
+        "LoadBalancerNegReady",
+        "LoadBalancerNegNotReady",
+        "LoadBalancerNegTimeout",
+        "LoadBalancerNegWithoutHealthCheck",
+    }
+)
 REFUSALS: Final = frozenset({400, 403, 422})  # HTTP; by themselves they do not pass
 Refused = tuple[IngressPatch | StatusPatch, ClusterError]
 LASTS_SEC: Final = 1.0  # how long what a warning says must hold before it is told
@@ -52,8 +61,7 @@ class Publisher:
                     continue
                 self._told.add(write)
             else:
-                ingress = snapshot.ingresses[f"{write.ingress.namespace}/{write.ingress.name}"]
-                version = ingress.metadata.resource_version
+                version = _version(write, snapshot)
                 if self._sent.get(slot) == (version, write):
                     continue
                 self._sent[slot] = (version, write)
@@ -61,13 +69,17 @@ class Publisher:
             told = True
         return told
 
-    def forget(self, current: Collection[Write]) -> None:
-        """Forget the warnings that hold no more: if one comes back, it is told again."""
+    def forget(self, current: Iterable[Write]) -> None:
+        """Forget what is not due any more: if it comes back, it is told again."""
+        due = {write for write in current if isinstance(write, EventNote | ConditionPatch)}
         self._told = {
             note
             for note in self._told
-            if note in current or (note.type == "Normal" and note.reason not in RECURRING)
+            if note in due or (note.type == "Normal" and note.reason not in RECURRING)
         }
+        for slot, (_, write) in list(self._sent.items()):
+            if isinstance(write, ConditionPatch) and write not in due:
+                del self._sent[slot]
 
     def fold(self) -> None:
         """Take in how the writes ended; one that failed is due again after a while."""
@@ -82,7 +94,7 @@ class Publisher:
                 self._warn(write, error)
                 now = self._clock.monotonic()
                 self._backoff.failed(slot, now, least=error.retry_after)
-            if error.status in REFUSALS and not isinstance(write, EventNote):
+            if error.status in REFUSALS and isinstance(write, IngressPatch | StatusPatch):
                 self._refused[slot] = (write, error)
             self._sent.pop(slot, None)
             if isinstance(write, EventNote):
@@ -124,11 +136,28 @@ class Publisher:
         if error.retry_after and self._is_busy:
             return
         self._is_busy = bool(error.retry_after)
-        object_ = write.object if isinstance(write, EventNote) else write.ingress
+        object_ = _about(write)
         log.warning(
             "publish_failed", write=type(write).__name__, object=str(object_), error=str(error)
         )
 
 
 def _slot(write: Write) -> Hashable:
-    return write if isinstance(write, EventNote) else (type(write), write.ingress)
+    return write if isinstance(write, EventNote) else (type(write), _about(write))
+
+
+def _about(write: Write) -> ObjectRef:
+    match write:
+        case EventNote():
+            return write.object
+        case ConditionPatch():
+            return write.pod
+    return write.ingress
+
+
+def _version(write: IngressPatch | StatusPatch | ConditionPatch, snapshot: Snapshot) -> str:
+    """Return what tells the object that is written to from what it will be then."""
+    if isinstance(write, ConditionPatch):
+        return write.uid  # it is forgotten as soon as the pod has it
+    ingress = snapshot.ingresses[f"{write.ingress.namespace}/{write.ingress.name}"]
+    return ingress.metadata.resource_version

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
-from glbc.kube.client import MERGE_PATCH, Api, ApiError
-from glbc.model.calls import EventNote, IngressPatch, StatusPatch, Write
+from glbc.kube.client import MERGE_PATCH, STRATEGIC_PATCH, Api, ApiError
+from glbc.model.calls import ConditionPatch, EventNote, IngressPatch, StatusPatch, Write
 from glbc.model.finding import ObjectRef
 
 COMPONENT: Final = "glbc"
@@ -70,6 +70,8 @@ class Writer:
                     self._patch_status(write)
                 case EventNote():
                     self._note(write)
+                case ConditionPatch():
+                    self._set_condition(write)
         except ApiError as error:
             self._rests_until = max(self._rests_until, self._monotonic() + error.retry_after)
             raise
@@ -88,9 +90,27 @@ class Writer:
         body = {"status": {"loadBalancer": {"ingress": ingress}}}
         self._patch_ingress(f"{_ingress_path(write.ingress)}/status", body)
 
+    def _set_condition(self, write: ConditionPatch) -> None:
+        # merged by type, so that the kubelet's conditions stay; another pod of the name is a conflict
+        condition = {
+            "type": write.type,
+            "status": write.status,
+            "reason": write.reason,
+            "message": write.message,
+        }
+        if write.flips:
+            condition["lastTransitionTime"] = _stamp(self._now())
+        body = {"metadata": {"uid": write.uid}, "status": {"conditions": [condition]}}
+        pod = write.pod
+        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/status"
+        self._patch(path, body, STRATEGIC_PATCH)
+
     def _patch_ingress(self, path: str, body: dict[str, Any]) -> None:
+        self._patch(path, body, MERGE_PATCH)
+
+    def _patch(self, path: str, body: dict[str, Any], content_type: str) -> None:
         try:
-            self._api.request("PATCH", path, body=body, content_type=MERGE_PATCH)
+            self._api.request("PATCH", path, body=body, content_type=content_type)
         except ApiError as error:
             if error.status != _NOT_FOUND:
                 raise
@@ -132,7 +152,7 @@ def event_of(note: EventNote, now: datetime) -> dict[str, Any]:
     digest = hashlib.sha256(told).hexdigest()[:_HASH]
     about = note.object
     stem = about.name[: _NAME_LIMIT - _HASH - 1].rstrip("-.")
-    when = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")  # metav1.Time: whole seconds
+    when = _stamp(now)
     involved = {
         "kind": about.kind,
         "apiVersion": _API_VERSION.get(about.kind, "v1"),
@@ -154,6 +174,10 @@ def event_of(note: EventNote, now: datetime) -> dict[str, Any]:
         "lastTimestamp": when,
         "count": 1,
     }
+
+
+def _stamp(now: datetime) -> str:
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")  # metav1.Time: whole seconds
 
 
 def _ingress_path(ingress: ObjectRef) -> str:

@@ -66,4 +66,16 @@ class EventNote(msgspec.Struct, frozen=True, kw_only=True):
     message: str  # at most 1024 characters
 
 
-Write = IngressPatch | StatusPatch | EventNote
+class ConditionPatch(msgspec.Struct, frozen=True, kw_only=True):
+    """Set our condition of a pod, and nothing else of its status."""
+
+    pod: ObjectRef
+    uid: str  # of the pod that is meant: one that has its name by now is another
+    type: str
+    status: str  # True | False
+    reason: str
+    message: str
+    flips: bool  # is the status another than it was? Then the moment is noted
+
+
+Write = IngressPatch | StatusPatch | EventNote | ConditionPatch

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from fakes.build import ingress, ingress_class, ingress_parameters, service
+from fakes.build import container, ingress, ingress_class, ingress_parameters, pod, service
 from tests.e2e.guarded import CONFIG, ROBOT, Guarded
 from tests.e2e.world import IDENTITY
 from tests.support.pki import pair, secret
@@ -117,6 +117,7 @@ def before(one: Guarded) -> None:
         https("shop", "web:80", "shop-tls"),
         ingress("default/plain", default="plain:80", class_name="gce"),
         ingress("default/broken", default="nowhere:80", class_name="gce"),
+        pod("default/waits", container("web"), gates=("cloud.google.com/load-balancer-neg-ready",)),
     )
 
 
@@ -127,6 +128,11 @@ def beginning(one: Guarded) -> None:
     assert (web["iap"]["enabled"], one.last(web, "securityPolicy")) == (True, "armor")
     assert api["cdnPolicy"]["signedUrlKeyNames"] == ["key"]
     assert one.last(one.front("targetHttpsProxies", "shop"), "sslPolicy") == "modern"
+
+    def told() -> str:
+        return one.kubectl("get", "pod", "waits", "-o", "jsonpath={.status.conditions[*].reason}")
+
+    one.until(lambda: told() == "LoadBalancerNegNotReady", "a pod is told what it waits for")
 
 
 def changes(one: Guarded) -> None:
