@@ -123,14 +123,21 @@ def http_get(path: str = "/", port: int | str = 8080, **more: Any) -> dict[str, 
     return {"httpGet": {"path": path, "port": port, **more}}
 
 
-def pod(name: str, *containers: Mapping[str, Any], app: str = "web", created: str = "") -> Manifest:
-    """Return a Pod that the Service `app` of its namespace selects."""
+def pod(
+    name: str,
+    *containers: Mapping[str, Any],
+    app: str = "web",
+    created: str = "",
+    gates: Sequence[str] = (),
+) -> Manifest:
+    """Return a Pod that the Service `app` of its namespace selects; `gates` are of its readiness."""
     when = {"creationTimestamp": created} if created else {}
+    waits = {"readinessGates": [{"conditionType": one} for one in gates]} if gates else {}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": _meta(name, labels={"app": app}, **when),
-        "spec": {"containers": [dict(one) for one in containers]},
+        "spec": {"containers": [dict(one) for one in containers], **waits},
     }
 
 

@@ -529,6 +529,30 @@ TOLD: Final = (
         "without which nothing is made for it, or its status. It is tried again and again.",
         "Do what the message says: mostly a permission (`deploy/rbac.yaml`) or an admission webhook.",
     ),
+    Row(
+        "LoadBalancerNegReady",
+        "On a pod: the load balancer calls its endpoints HEALTHY, in the groups of its own zone and through "
+        "each backend that an Ingress sends to it. Its readiness gate is open, and stays so.",
+        "",
+    ),
+    Row(
+        "LoadBalancerNegNotReady",
+        "On a pod: its readiness gate is closed. The message says what it waits for: to be in its group, for "
+        "the group to be behind its backend service, or for the cloud to call it HEALTHY.",
+        "If it lasts: see that the pod answers 200 to the health check, and that the firewall lets it in.",
+    ),
+    Row(
+        "LoadBalancerNegTimeout",
+        "On a pod: it was made ten minutes ago and is still not ready for the load balancer; its readiness "
+        "gate is opened so that no rollout hangs for ever. The message says what it waited for.",
+        "See that the pod answers 200 to the health check, and that the firewall lets it in.",
+    ),
+    Row(
+        "LoadBalancerNegWithoutHealthCheck",
+        "On a pod: it is in groups that no Ingress wants (`exposed_ports`) and that no backend service uses, "
+        "in no zone. Nobody can say whether it is healthy, so its readiness gate is open.",
+        "",
+    ),
 )
 
 
@@ -560,7 +584,7 @@ def _page() -> Iterator[str]:
     yield ""
     yield "## What else is told"
     yield ""
-    yield "Reported as an Event on each Ingress that it concerns."
+    yield "Reported as an Event on each Ingress, or pod, that it concerns."
     yield ""
     yield from _table(TOLD)
     yield ""

@@ -39,6 +39,10 @@ class Told(StrEnum):
     HEALTHY = "BackendHealthy"
     ORPHANED = "Orphaned"
     NOT_WRITTEN = "NotWritten"
+    NEG_READY = "LoadBalancerNegReady"
+    NEG_NOT_READY = "LoadBalancerNegNotReady"
+    NEG_TIMEOUT = "LoadBalancerNegTimeout"
+    NEG_WITHOUT_HEALTH_CHECK = "LoadBalancerNegWithoutHealthCheck"
 
 
 TOLD: Mapping[Reason, str] = {

@@ -38,7 +38,7 @@ from glbc.errors import (
 from glbc.model import codec
 from glbc.model.calls import Call, Verb
 from glbc.model.graph import Observed
-from glbc.model.health import UNKNOWN, of_members
+from glbc.model.health import UNKNOWN, Member, of_members
 from glbc.model.keys import Kind, Ref, ResourceKey
 from glbc.model.kinds import ROWS
 from glbc.model.private import privates_in, veil
@@ -95,10 +95,11 @@ class Runner:
         bodies: tuple[Body, ...] = ()
         health: tuple[tuple[Probe, str], ...] = ()
         quotas: tuple[Quota, ...] = ()
+        members: dict[Probe, tuple[Member, ...]] = {}
         try:
             match job:
                 case HealthJob():
-                    health = tuple(self._health(job))
+                    health = tuple(self._health(job, members))
                 case ListJob():
                     bodies = tuple(self._list(job))
                 case OperationsJob():
@@ -126,14 +127,17 @@ class Runner:
             misfits=tuple(sorted(attempt.misfits.items(), key=lambda row: str(row[0]))),
             health=health,
             quotas=quotas,
+            members=members,
         )
 
-    def _health(self, job: HealthJob) -> Iterator[tuple[Probe, str]]:
+    def _health(
+        self, job: HealthJob, members: dict[Probe, tuple[Member, ...]]
+    ) -> Iterator[tuple[Probe, str]]:
         """Ask for one group after the other; a cloud that does not answer is not asked on."""
         for probe in job.probes:
             try:
-                members = self._cloud.health(probe.service, probe.group)
-                yield probe, of_members(member.state for member in members)
+                members[probe] = tuple(self._cloud.health(probe.service, probe.group))
+                yield probe, of_members(member.state for member in members[probe])
             except CloudError as failure:
                 yield probe, UNKNOWN
                 if isinstance(failure, Transient):

@@ -4,13 +4,13 @@ Owned by the loop. Only backends count that an Ingress of ours uses and that a l
 leads to: the cloud probes no others. What could not be read is Unknown and as old as the attempt.
 """
 
-from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
 
 from glbc.config import Config
+from glbc.engine.budget import Budget
 from glbc.engine.jobs import HealthJob, Outcome, Probe
 from glbc.engine.ports import Clock
 from glbc.model.compute import BackendService
@@ -24,7 +24,6 @@ SICK_SEC: Final = 30.0  # how old an answer may get that says a backend fails: d
 EAGER_SEC: Final = 2.0  # how old an answer may get that a switch waits for …
 EAGER_SHARE: Final = 0.8  # … as long as all of these take no more than this of the budget
 BATCH: Final = 20  # reads of one job: one turn of the loop for all of them
-MINUTE: Final = 60.0
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -40,11 +39,10 @@ class Health:
 
     def __init__(self, config: Config, clock: Clock) -> None:
         self._interval = float(config.health_interval_sec)
-        self._budget = config.health_reads_per_min
+        self.budget = Budget(config.health_reads_per_min, clock)
         self._clock = clock
         self._seen: dict[Probe, Seen] = {}
         self._reading: set[Probe] = set()
-        self._spent: deque[float] = deque()  # when reads of the last minute were begun
         self._probes: dict[ResourceKey, tuple[Probe, ...]] = {}
         self._eager: frozenset[ResourceKey] = frozenset()
         self._eager_wait = EAGER_SEC
@@ -74,25 +72,22 @@ class Health:
         self._seen = {probe: seen for probe, seen in self._seen.items() if probe in known}
         self._is_stale = True
         urgent = sum(len(probes) for key, probes in self._probes.items() if key in self._eager)
-        paid = MINUTE * urgent / (EAGER_SHARE * self._budget) if self._budget else MINUTE
-        self._eager_wait = max(EAGER_SEC, paid)
+        self._eager_wait = max(EAGER_SEC, self.budget.apart(urgent, EAGER_SHARE))
 
     def jobs(self) -> Iterator[HealthJob]:
         """Yield the reads that are due and that the budget allows."""
         now = self._clock.monotonic()
-        while self._spent and self._spent[0] <= now - MINUTE:
-            self._spent.popleft()
         due = sorted(
             (probe.service not in self._eager, at, probe)
             for probe, at in self._due()
             if at <= now and probe not in self._reading
-        )[: self._budget - len(self._spent)]
+        )[: self.budget.left()]
         for urgent in (True, False):
             some = [probe for late, _, probe in due if late is not urgent]
             for start in range(0, len(some), BATCH):
                 job = HealthJob(tuple(some[start : start + BATCH]))
                 self._reading.update(job.probes)
-                self._spent.extend(now for _ in job.probes)
+                self.budget.spend(len(job.probes))
                 yield job
 
     def fold(self, outcome: Outcome, job: HealthJob) -> None:
@@ -115,12 +110,9 @@ class Health:
 
     def wake_at(self) -> Iterator[float]:
         """Yield the moment (monotonic) at which the next read is due and paid for."""
-        if not self._budget:
-            return
         soonest = min((at for p, at in self._due() if p not in self._reading), default=None)
-        if soonest is not None:
-            full = len(self._spent) >= self._budget
-            yield max(soonest, self._spent[0] + MINUTE) if full else soonest
+        if soonest is not None and self.budget:
+            yield max(soonest, self.budget.free_at())
 
     def states(self) -> Mapping[ResourceKey, str]:
         """Return the word for each backend of which one was read since a rule leads to it."""

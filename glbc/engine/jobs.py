@@ -8,6 +8,7 @@ import msgspec
 from glbc.errors import CloudError
 from glbc.model.compute import Endpoint
 from glbc.model.graph import Observed
+from glbc.model.health import Member
 from glbc.model.keys import ResourceKey
 from glbc.model.quota import Quota
 from glbc.plan.planner import Action
@@ -85,3 +86,4 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     misfits: tuple[tuple[Seat, CloudError], ...] = ()  # who cannot join a group
     health: tuple[tuple[Probe, str], ...] = ()  # of a HealthJob: a word for each that was asked
     quotas: tuple[Quota, ...] = ()  # of a QuotaJob
+    members: Mapping[Probe, tuple[Member, ...]] = {}  # … and the answers that there are

@@ -35,6 +35,7 @@ from glbc.engine.pace import Pace
 from glbc.engine.parked import Room, refusal_of, wait_sec
 from glbc.engine.ports import Clock, Cluster, Fence, Workers
 from glbc.engine.publisher import Publisher
+from glbc.engine.readiness import Readiness
 from glbc.engine.reports import Reports
 from glbc.engine.switches import Switches
 from glbc.engine.term import ALONE, Term
@@ -48,7 +49,6 @@ from glbc.errors import (
     Stale,
     Transient,
 )
-from glbc.model.calls import EventNote, RecordCreate
 from glbc.model.compute import Spec
 from glbc.model.graph import Graph, Ownership
 from glbc.model.keys import Kind, ResourceKey
@@ -122,6 +122,7 @@ class Loop:
         self._health = Health(config, clock)
         self._reports = Reports(self._health, clock)
         self._switches = Switches(self._health, clock)
+        self._readiness = Readiness(self._health.budget, clock)
 
     # One turn -----------------------------------------------------------------------------------
 
@@ -162,6 +163,8 @@ class Loop:
         self.turn = Turn(snapshot, desired, actual, due)
         self.pace.look(self.turn, leads=self._term.lasts())
         self._health.look(desired, actual)
+        leads = self._term.lasts() and not self.config.guards.read_only
+        self._readiness.look(self.turn, leads=leads)
         started = self._term.lasts() and not self._inherited.unknown() and self._start(due)
         asked = self._read(snapshot, desired)
         told = self._term.lasts() and self._term.surveyed() and self._publish(self.turn)
@@ -179,7 +182,7 @@ class Loop:
         """Return the number of cloud jobs that have not come back."""
         busy = len(self._flying) + len(self._reading) + len(self._listing)
         asked = self._inherited.in_flight() + self._budgets.in_flight()
-        return busy + asked + self._health.in_flight()
+        return busy + asked + self._health.in_flight() + self._readiness.in_flight()
 
     def wake_in(self) -> float:
         """Return the seconds until something is due by itself."""
@@ -191,7 +194,8 @@ class Loop:
             if kind not in self._listing
         )
         due.extend((*self._guards.due(), *self.inventory.misfits_due(), *self.inventory.late_due()))
-        due.extend((*self._health.wake_at(), *self._inherited.due(now)))
+        due.extend((*self._health.wake_at(), *self._readiness.wake_at()))
+        due.extend(self._inherited.due(now))
         if self._term.number:
             due.extend(self._reports.due())
         if self.turn is not None:
@@ -291,7 +295,7 @@ class Loop:
                 self._reading.add(key)
                 self.workers.start(ReadJob(key))
                 started = True
-        for job in self._health.jobs():
+        for job in (*self._readiness.jobs(), *self._health.jobs()):
             self.workers.start(job)
             started = True
         return started
@@ -342,6 +346,7 @@ class Loop:
                     self._fold_read(outcome, outcome.job.key)
                 case HealthJob():
                     self._health.fold(outcome, outcome.job)
+                    self._readiness.fold(outcome, outcome.job)
                 case QuotaJob():
                     due = self.turn.plan if self.turn else Plan()
                     self._budgets.fold(outcome, outcome.job, due)
@@ -478,11 +483,10 @@ class Loop:
         current.extend(
             what_holds(snapshot, desired, due, actual, namer=self.namer, config=self.config)
         )
+        current.extend(self._readiness.writes())
         current.extend(negstatus.writes(snapshot, desired, due, actual))
         sent = self._publisher.tell(current, snapshot)
-        self._publisher.forget(
-            {one for one in current if isinstance(one, EventNote | RecordCreate)}
-        )
+        self._publisher.forget(current)
         return self._publisher.tell(leaving, snapshot) or sent
 
 

@@ -1,6 +1,6 @@
 """What was published: each write once for the object as we see it, and again only if it failed."""
 
-from collections.abc import Collection, Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Final
 
 import structlog
@@ -9,8 +9,8 @@ from glbc.engine.backoff import Backoff
 from glbc.engine.ports import Clock, Workers
 from glbc.errors import ClusterError, NotLeading
 from glbc.model.calls import (
+    ConditionPatch,
     EventNote,
-    GroupWrite,
     IngressPatch,
     RecordCreate,
     StatusPatch,
@@ -22,7 +22,20 @@ from glbc.status import MAX_MESSAGE, Told
 
 log = structlog.get_logger()
 
-RECURRING: Final = frozenset({"BackendHealthy", "Attach", "Detach"})  # news as often as it happens
+RECURRING: Final = frozenset(  # news as often as it happens
+    {
+        "BackendHealthy",
+        "LoadBalancerNegReady",
+        "LoadBalancerNegNotReady",
+        "LoadBalancerNegTimeout",
+        "LoadBalancerNegWithoutHealthCheck",
+        "Create",
+        "Delete",
+        "Attach",
+        "Detach",
+    }
+)
+FORGOTTEN: Final = (EventNote, ConditionPatch, RecordCreate)  # when they are not due any more
 REFUSALS: Final = frozenset({400, 403, 422})  # HTTP; by themselves they do not pass
 Refused = tuple[IngressPatch | StatusPatch, ClusterError]
 LASTS_SEC: Final = 1.0  # how long what a warning says must hold before it is told
@@ -59,13 +72,8 @@ class Publisher:
                 if write in self._told or not (happened or self._lasts(write, now)):
                     continue
                 self._told.add(write)
-            elif isinstance(write, GroupWrite):  # it says itself of which version it is
-                if self._sent.get(slot) == ("", write):
-                    continue
-                self._sent[slot] = ("", write)
             else:
-                ingress = snapshot.ingresses[f"{write.ingress.namespace}/{write.ingress.name}"]
-                version = ingress.metadata.resource_version
+                version = _version(write, snapshot)
                 if self._sent.get(slot) == (version, write):
                     continue
                 self._sent[slot] = (version, write)
@@ -73,18 +81,17 @@ class Publisher:
             told = True
         return told
 
-    def forget(self, current: Collection[Write]) -> None:
-        """Forget the warnings that hold no more, and what was made: if it comes back, so does the write."""
+    def forget(self, current: Iterable[Write]) -> None:
+        """Forget what is not due any more: if it comes back, it is told again."""
+        due = {write for write in current if isinstance(write, FORGOTTEN)}
         self._told = {
             note
             for note in self._told
-            if note in current or (note.type == "Normal" and note.reason not in RECURRING)
+            if note in due or (note.type == "Normal" and note.reason not in RECURRING)
         }
-        self._sent = {
-            slot: row
-            for slot, row in self._sent.items()
-            if not isinstance(row[1], RecordCreate) or row[1] in current
-        }
+        for slot, (_, write) in list(self._sent.items()):
+            if isinstance(write, FORGOTTEN) and write not in due:
+                del self._sent[slot]
 
     def fold(self) -> None:
         """Take in how the writes ended; one that failed is due again after a while."""
@@ -152,4 +159,20 @@ def _slot(write: Write) -> Hashable:
 
 
 def _about(write: Write) -> ObjectRef:
-    return write.object if isinstance(write, EventNote | GroupWrite) else write.ingress
+    match write:
+        case IngressPatch() | StatusPatch():
+            return write.ingress
+        case ConditionPatch():
+            return write.pod
+    return write.object
+
+
+def _version(write: Write, snapshot: Snapshot) -> str:
+    """Return what tells the object that is written to from what it will be then."""
+    match write:
+        case IngressPatch() | StatusPatch():
+            ingress = snapshot.ingresses[f"{write.ingress.namespace}/{write.ingress.name}"]
+            return ingress.metadata.resource_version
+        case ConditionPatch():
+            return write.uid  # it is forgotten as soon as the pod has it
+    return ""  # it says itself of which version it is

@@ -46,6 +46,7 @@ NEEDS: Final = (
     Need(resource="services", verbs=_SEEN),
     Need(resource="nodes", verbs=_SEEN),
     Need(resource="pods", verbs=_SEEN),
+    Need(resource="pods", subresource="status", verbs=("patch",)),
     Need(group="discovery.k8s.io", resource="endpointslices", verbs=_SEEN),
     Need(resource="secrets", verbs=("get", *_SEEN)),
     Need(resource="events", verbs=("create", "get", "patch")),

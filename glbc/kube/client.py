@@ -24,6 +24,7 @@ from glbc.engine.exchange import OK, UNANSWERED, Exchange, Heard, unheard
 from glbc.errors import ClusterError
 
 MERGE_PATCH: Final = "application/merge-patch+json"
+STRATEGIC_PATCH: Final = "application/strategic-merge-patch+json"
 JSON: Final = "application/json"
 
 _CONNECT_SEC: Final = 5.0
@@ -125,7 +126,7 @@ class Api:
             path: from the root, `/api/v1/nodes`; not yet quoted.
             query: parameters of the URL.
             body: JSON; None as a value stays null.
-            content_type: of the body; MERGE_PATCH for a PATCH.
+            content_type: of the body; MERGE_PATCH or STRATEGIC_PATCH for a PATCH.
             timeout: seconds that the server may be silent.
 
         Raises:

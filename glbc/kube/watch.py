@@ -38,7 +38,7 @@ KINDS: Final = (
     Row(kind="FrontendConfig", path="/apis/networking.gke.io/v1beta1/frontendconfigs", view=FrontendConfig, field="frontend_configs", optional=True),
     Row(kind="BackendConfig", path="/apis/cloud.google.com/v1/backendconfigs", view=BackendConfig, field="backend_configs", optional=True),
     Row(kind="IngressParameters", path="/apis/glbc.gcp.kubernetes.io/v1/ingressparameters", view=IngressParameters, field="ingress_parameters", optional=True),
-    Row(kind="Pod", path="/api/v1/pods", view=Pod, field="pods", matters=lambda pod: pod.asks_http),
+    Row(kind="Pod", path="/api/v1/pods", view=Pod, field="pods", matters=lambda pod: pod.asks_http or pod.is_gated),
     Row(kind="EndpointSlice", path="/apis/discovery.k8s.io/v1/endpointslices", view=EndpointSlice, field="endpoint_slices", matters=lambda one: one.service != ""),
     Row(kind="ServiceNetworkEndpointGroup", path="/apis/networking.gke.io/v1beta1/servicenetworkendpointgroups", view=GroupRecord, field="group_records", optional=True),
 )

@@ -14,9 +14,16 @@ from typing import Any, Final
 
 import msgspec
 
-from glbc.kube.client import MERGE_PATCH, Api, ApiError
+from glbc.kube.client import MERGE_PATCH, STRATEGIC_PATCH, Api, ApiError
 from glbc.kube.groups import carry_out
-from glbc.model.calls import EventNote, GroupWrite, IngressPatch, StatusPatch, Write
+from glbc.model.calls import (
+    ConditionPatch,
+    EventNote,
+    GroupWrite,
+    IngressPatch,
+    StatusPatch,
+    Write,
+)
 from glbc.model.finding import ObjectRef
 
 COMPONENT: Final = "glbc"
@@ -71,6 +78,8 @@ class Writer:
                     self._patch_status(write)
                 case EventNote():
                     self._note(write)
+                case ConditionPatch():
+                    self._set_condition(write)
                 case _ if isinstance(write, GroupWrite):
                     carry_out(self._api, write, self._now())
         except ApiError as error:
@@ -91,9 +100,27 @@ class Writer:
         body = {"status": {"loadBalancer": {"ingress": ingress}}}
         self._patch_ingress(f"{_ingress_path(write.ingress)}/status", body)
 
+    def _set_condition(self, write: ConditionPatch) -> None:
+        # merged by type, so that the kubelet's conditions stay; another pod of the name is a conflict
+        condition = {
+            "type": write.type,
+            "status": write.status,
+            "reason": write.reason,
+            "message": write.message,
+        }
+        if write.flips:
+            condition["lastTransitionTime"] = _stamp(self._now())
+        body = {"metadata": {"uid": write.uid}, "status": {"conditions": [condition]}}
+        pod = write.pod
+        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/status"
+        self._patch(path, body, STRATEGIC_PATCH)
+
     def _patch_ingress(self, path: str, body: dict[str, Any]) -> None:
+        self._patch(path, body, MERGE_PATCH)
+
+    def _patch(self, path: str, body: dict[str, Any], content_type: str) -> None:
         try:
-            self._api.request("PATCH", path, body=body, content_type=MERGE_PATCH)
+            self._api.request("PATCH", path, body=body, content_type=content_type)
         except ApiError as error:
             if error.status != _NOT_FOUND:
                 raise
@@ -135,7 +162,7 @@ def event_of(note: EventNote, now: datetime) -> dict[str, Any]:
     digest = hashlib.sha256(told).hexdigest()[:_HASH]
     about = note.object
     stem = about.name[: _NAME_LIMIT - _HASH - 1].rstrip("-.")
-    when = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")  # metav1.Time: whole seconds
+    when = _stamp(now)
     involved = {
         "kind": about.kind,
         "apiVersion": _API_VERSION.get(about.kind, "v1"),
@@ -157,6 +184,10 @@ def event_of(note: EventNote, now: datetime) -> dict[str, Any]:
         "lastTimestamp": when,
         "count": 1,
     }
+
+
+def _stamp(now: datetime) -> str:
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")  # metav1.Time: whole seconds
 
 
 def _ingress_path(ingress: ObjectRef) -> str:

@@ -67,6 +67,18 @@ class EventNote(msgspec.Struct, frozen=True, kw_only=True):
     message: str  # at most 1024 characters
 
 
+class ConditionPatch(msgspec.Struct, frozen=True, kw_only=True):
+    """Set our condition of a pod, and nothing else of its status."""
+
+    pod: ObjectRef
+    uid: str  # of the pod that is meant: one that has its name by now is another
+    type: str
+    status: str  # True | False
+    reason: str
+    message: str
+    flips: bool  # is the status another than it was? Then the moment is noted
+
+
 class ServicePatch(msgspec.Struct, frozen=True, kw_only=True):
     """Change annotations of a Service, guarded by its resource version."""
 
@@ -110,4 +122,4 @@ class RecordDelete(msgspec.Struct, frozen=True, kw_only=True):
 
 
 GroupWrite = ServicePatch | RecordCreate | RecordPatch | RecordStatus | RecordDelete
-Write = IngressPatch | StatusPatch | EventNote | GroupWrite
+Write = IngressPatch | StatusPatch | EventNote | ConditionPatch | GroupWrite

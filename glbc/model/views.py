@@ -17,6 +17,8 @@ from glbc.model.private import Private
 from glbc.model.svcneg import GroupRecord
 from glbc.model.view import Meta, View
 
+GATE: Final = "cloud.google.com/load-balancer-neg-ready"  # upstream's readiness gate of a pod
+
 
 class ServicePortRef(View, frozen=True):
     """A service port, by name or by number."""
@@ -151,7 +153,9 @@ class PodMeta(View, frozen=True):
 
     name: str
     namespace: str = ""
+    uid: str = ""  # of one that waits for its load balancer; "" of all others
     creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None  # as the uid
     labels: dict[str, str] | None = None
 
 
@@ -195,17 +199,66 @@ class Container(View, frozen=True):
     readiness_probe: Probe | None = None
 
 
+class ReadinessGate(View, frozen=True):
+    """readinessGates[]."""
+
+    condition_type: str = ""
+
+
 class PodSpec(View, frozen=True):
     """Pod spec."""
 
     containers: tuple[Container, ...] | None = None
+    readiness_gates: tuple[ReadinessGate, ...] | None = None
+
+
+class PodCondition(View, frozen=True):
+    """status.conditions[]."""
+
+    type: str
+    status: str = ""
+    reason: str = ""
+    message: str = ""
+
+
+class PodStatus(View, frozen=True):
+    """Pod status."""
+
+    conditions: tuple[PodCondition, ...] | None = None
+
+
+NO_STATUS: Final = PodStatus()
 
 
 class Pod(View, frozen=True):
-    """core/v1 Pod: who it is and how its readiness is asked for, nothing of its status."""
+    """core/v1 Pod: who it is and how its readiness is asked for.
+
+    Of its status it has our condition, and that only where the pod's readiness waits for it: else
+    nothing that changes while a pod lives, however it is made.
+    """
 
     metadata: PodMeta
     spec: PodSpec = PodSpec()
+    status: PodStatus = NO_STATUS
+
+    def __post_init__(self) -> None:
+        """Leave out what nobody asks."""
+        ours, meta = self.gate, self.metadata
+        status = PodStatus((ours,)) if ours is not None and self.is_gated else NO_STATUS
+        msgspec.structs.force_setattr(self, "status", status)
+        if not self.is_gated and (meta.uid or meta.deletion_timestamp):
+            bare = msgspec.structs.replace(meta, uid="", deletion_timestamp=None)
+            msgspec.structs.force_setattr(self, "metadata", bare)
+
+    @property
+    def is_gated(self) -> bool:
+        """Tell whether its readiness waits for the load balancer."""
+        return any(one.condition_type == GATE for one in self.spec.readiness_gates or ())
+
+    @property
+    def gate(self) -> PodCondition | None:
+        """Our condition of it, if there is one."""
+        return next((one for one in self.status.conditions or () if one.type == GATE), None)
 
     @property
     def asks_http(self) -> bool:
@@ -234,6 +287,7 @@ class SliceTarget(View, frozen=True):
 
     kind: str = ""
     name: str = ""
+    uid: str = ""
 
 
 class SliceEndpoint(View, frozen=True):

@@ -176,7 +176,7 @@ def _filled(base: Seated, settings: tuple[Namer, Config]) -> Seated:
     members: dict[str, set[Endpoint]] = {}
     lost: list[str] = []
     asked_live = False
-    for endpoint, number in _serving(base.slices, group.port):
+    for endpoint, number in serving(base.slices, group.port):
         for address in endpoint.addresses[:1]:  # the API: the others mean the same pod
             machine = base.places.machines.get(endpoint.node_name or "")
             if machine is not None:
@@ -229,7 +229,7 @@ def _filled(base: Seated, settings: tuple[Namer, Config]) -> Seated:
     )
 
 
-def _serving(
+def serving(
     slices: Iterable[EndpointSlice], port: EndpointPort
 ) -> Iterator[tuple[SliceEndpoint, int]]:
     """Yield who may get requests, each with the port of the pod."""

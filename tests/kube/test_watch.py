@@ -10,6 +10,7 @@ from fakes.build import container, http_get, pod
 from fakes.kube import World, running
 from glbc.kube.cluster import KubeCluster
 from glbc.kube.watch import KINDS, Reflectors
+from glbc.model.views import GATE, PodCondition, PodStatus
 from tests.kube.support import QUICK, api, eventually, ingress, node, service, watch_threads
 
 EVERY = frozenset(row.kind for row in KINDS)
@@ -135,6 +136,26 @@ def test_a_pod_is_told_of_when_its_probe_or_its_labels_change_only(world, reflec
             == [{("Pod", "ns/b")}, {("Pod", "ns/a")}, {("Pod", "ns/b")}]
         )
     )
+
+
+def test_of_the_status_of_a_pod_that_waits_only_our_condition_is_seen(world, reflect, seen):
+    waits = pod("ns/a", container("job"), gates=(GATE,))
+    world.apply(waits)
+    world.apply(pod("ns/b", container("job")))
+    reflectors = reflect()
+    before = reflectors.snapshot()
+    seen.clear()
+    ours = {"type": GATE, "status": "False", "reason": "R", "message": "m"}
+    theirs = {"type": "Initialized", "status": "True"}
+    world.apply({**pod("ns/b", container("job")), "status": {"conditions": [ours]}})
+    world.apply({**waits, "status": {"conditions": [theirs]}})
+    world.apply({**waits, "status": {"conditions": [theirs, ours]}})
+    eventually(lambda: [keys for keys in seen if keys] == [{("Pod", "ns/a")}])
+    after = reflectors.snapshot()
+    assert after.pods["ns/b"] is before.pods["ns/b"]
+    assert after.pods["ns/b"].metadata.uid == ""
+    assert after.pods["ns/a"].status == PodStatus((PodCondition(**ours),))
+    assert after.pods["ns/a"].metadata.uid == world.get("Pod", "ns/a")["metadata"]["uid"]
 
 
 @pytest.mark.parametrize("in_stream", [True, False], ids=["in the stream", "as HTTP 410"])

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from fakes.build import container, pod
 from glbc.errors import ClusterError
 from glbc.kube.writer import Writer, event_of
-from glbc.model.calls import EventNote, IngressPatch, StatusPatch
+from glbc.model.calls import ConditionPatch, EventNote, IngressPatch, StatusPatch
 from glbc.model.finding import ObjectRef
 from tests.kube.scripted import Answer, serving
 from tests.kube.support import api, ingress
@@ -100,8 +101,17 @@ def test_a_view_that_is_too_old_is_a_conflict_and_changes_nothing(world, writer)
         IngressPatch(ingress=GONE, resource_version="1", finalizers=()),
         StatusPatch(ingress=GONE, addresses=("192.0.2.1",)),
         note(about=ObjectRef("Ingress", "no-such-namespace", "web")),
+        ConditionPatch(
+            pod=ObjectRef("Pod", "ns", "gone"),
+            uid="u-1",
+            type="ours",
+            status="True",
+            reason="R",
+            message="m",
+            flips=True,
+        ),
     ],
-    ids=["metadata", "status", "event in a namespace that is gone"],
+    ids=["metadata", "status", "event in a namespace that is gone", "condition of a pod"],
 )
 def test_what_is_gone_needs_no_word(writer, write):
     writer.write(write)
@@ -124,6 +134,37 @@ def test_a_status_is_cleared_with_null(tmp_path):
     assert asked[0].body == {"status": {"loadBalancer": {"ingress": None}}}
     assert asked[0].path == "/apis/networking.k8s.io/v1/namespaces/ns/ingresses/web/status"
     assert asked[0].headers["Content-Type"] == "application/merge-patch+json"
+
+
+def a_condition(world, **more):
+    uid = world.get("Pod", "ns/one")["metadata"]["uid"]
+    fields = {"uid": uid, "type": "ours", "status": "False", "reason": "Waits", "message": "m"}
+    return ConditionPatch(pod=ObjectRef("Pod", "ns", "one"), **(fields | {"flips": True} | more))
+
+
+def conditions_of(world):
+    return {one["type"]: one for one in world.get("Pod", "ns/one")["status"]["conditions"]}
+
+
+def test_a_condition_of_a_pod_is_set_beside_the_others(world, writer, clock):
+    world.apply(pod("ns/one", container("web")))
+    writer.write(a_condition(world, type="theirs", status="True"))
+    writer.write(a_condition(world))
+    clock[0] += timedelta(hours=1)
+    writer.write(a_condition(world, reason="StillWaits", flips=False))
+    ours = {"type": "ours", "status": "False", "reason": "StillWaits", "message": "m"}
+    assert conditions_of(world)["ours"] == ours | {"lastTransitionTime": "2026-01-02T12:00:00Z"}
+    assert conditions_of(world)["theirs"]["status"] == "True"
+    writer.write(a_condition(world, status="True"))
+    assert conditions_of(world)["ours"]["lastTransitionTime"] == "2026-01-02T13:00:00Z"
+
+
+def test_a_condition_is_not_set_on_another_pod_of_the_name(world, writer):
+    world.apply(pod("ns/one", container("web")))
+    with pytest.raises(ClusterError) as caught:
+        writer.write(a_condition(world, uid="9d2f9f1e-0000-4000-8000-000000000000"))
+    assert caught.value.status == 409
+    assert "conditions" not in world.get("Pod", "ns/one")["status"]
 
 
 def test_a_failure_leaves_as_a_cluster_error(world, writer):

@@ -7,6 +7,7 @@ in an order that a seed decides; time is virtual.
 import copy
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -212,9 +213,12 @@ class InProcessCluster:
         self.broken = False
         self.unreadable: set[str] = set()  # Secrets that no read by name gets
         self._named: frozenset[str] = frozenset()
-        monotonic = world.clock.monotonic
-        self._writer = Writer(InProcessApi(world), monotonic=monotonic)  # type: ignore[arg-type]
+        api, monotonic = InProcessApi(world), world.clock.monotonic
+        self._writer = Writer(api, self._now, monotonic)  # type: ignore[arg-type]
         self._cached: tuple[Any, Snapshot] | None = None
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self.world.clock.time(), UTC)
 
     def want_credentials(self, names: Collection[str]) -> None:
         self._named = frozenset(names)

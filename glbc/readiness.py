@@ -1,0 +1,192 @@
+"""Which pods the load balancer has in service: upstream's readiness gate, never open too early.
+
+A pod counts only when each group that an Ingress sends requests to has it, that group's backend
+service lists the group of the pod's own zone, and the cloud, asked after all that, calls this endpoint
+HEALTHY. Upstream is content with one group of many: then a rollout takes the last old pod out of the
+others while nobody serves there. The wait is bounded, so that no rollout hangs for ever, and what was
+once True stays so: a gate that closes again would take a whole Service away when the cloud stumbles.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from glbc.model.calls import ConditionPatch, EventNote, Write
+from glbc.model.compute import Endpoint, NetworkEndpointGroup
+from glbc.model.finding import ObjectRef
+from glbc.model.graph import Graph, Observed
+from glbc.model.keys import GLOBAL, Kind, ResourceKey
+from glbc.model.views import GATE, Pod
+from glbc.status import Told
+from glbc.translate.pods import Pods, Seated, serving
+
+TIMEOUT_SEC: Final = 600.0  # after a pod was made it is taken for ready, as upstream has it
+
+
+class Seat(msgspec.Struct, frozen=True):
+    """An endpoint of a pod in the group of one zone, and whose word on its health counts."""
+
+    group: ResourceKey
+    endpoint: Endpoint
+    services: tuple[
+        ResourceKey, ...
+    ] = ()  # one of them is enough; none: nobody asks for its health
+    lacks: str = ""  # what must come before anybody can be asked
+
+    def __str__(self) -> str:
+        place = self.group.scope.rpartition("/")[2]
+        where = f"network endpoint group {self.group.name} of {place}"
+        return f"{self.endpoint.ip_address}:{self.endpoint.port} in {where}"
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A pod that waits, and where its endpoints are."""
+
+    pod: Pod
+    seats: tuple[Seat, ...]
+
+    @property
+    def expires(self) -> float:
+        """The moment, in seconds since 1970, at which it has waited for long enough."""
+        created = self.pod.metadata.creation_timestamp
+        since = datetime.fromisoformat(created).timestamp() if created else float("inf")
+        return since + TIMEOUT_SEC
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What our condition of a pod has to say."""
+
+    status: str
+    reason: Told
+    message: str
+
+
+def waits(pod: Pod) -> bool:
+    """Tell whether it waits for us: one that goes is left alone."""
+    if not pod.is_gated or pod.metadata.deletion_timestamp is not None:
+        return False
+    return pod.gate is None or pod.gate.status != "True"
+
+
+def waiting(pods: Collection[Pod], groups: Pods, actual: Graph[Observed]) -> list[Waiting]:
+    """Return where the endpoints of pods are, and what each still lacks.
+
+    Args:
+        pods: that wait.
+        groups: who is wanted in which group.
+        actual: the newest actual graph.
+    """
+    by_name = {_name(pod): pod for pod in pods}
+    namespaces = {pod.metadata.namespace for pod in pods}
+    seats: dict[str, list[Seat]] = {name: [] for name in by_name}
+    for one in groups.groups.values():
+        if one.group.service.namespace in namespaces:
+            for name, seat in _seats(one, by_name, actual):
+                seats[name].append(seat)
+    return [Waiting(pod, tuple(seats[name])) for name, pod in by_name.items()]
+
+
+def verdict(one: Waiting, is_healthy: Callable[[Seat], bool], now: float) -> Verdict:
+    """Return what is to be said of a pod.
+
+    Args:
+        one: the pod.
+        is_healthy: tells whether the cloud has called an endpoint HEALTHY since it may be asked.
+        now: seconds since 1970.
+    """
+    checked = [seat for seat in one.seats if seat.services or seat.lacks]
+    missing = next((seat.lacks for seat in checked if seat.lacks), "")
+    sick = next((str(seat) for seat in checked if not seat.lacks and not is_healthy(seat)), "")
+    if not one.seats:
+        missing = "no network endpoint group has it: no Service that lists this pod has any"
+    elif not missing and sick:
+        missing = f"{sick} is not HEALTHY yet"
+    if not missing and checked:
+        told = "; ".join(f"{seat} is HEALTHY" for seat in checked)
+        return Verdict("True", Told.NEG_READY, told)
+    if not missing:
+        told = f"{one.seats[0]}: no backend service uses it, so nobody asks for its health"
+        return Verdict("True", Told.NEG_WITHOUT_HEALTH_CHECK, told)
+    if now >= one.expires:
+        told = f"taken for ready {TIMEOUT_SEC / 60:.0f} minutes after it was made: {missing}"
+        return Verdict("True", Told.NEG_TIMEOUT, told)
+    return Verdict("False", Told.NEG_NOT_READY, missing)
+
+
+def writes(pod: Pod, due: Verdict) -> Iterator[Write]:
+    """Yield what has to be written: nothing where the pod says so already."""
+    old = pod.gate
+    if old is not None and (old.status, old.reason, old.message) == msgspec.structs.astuple(due):
+        return
+    meta = pod.metadata
+    ref = ObjectRef("Pod", meta.namespace, meta.name)
+    yield ConditionPatch(
+        pod=ref,
+        uid=meta.uid,
+        type=GATE,
+        status=due.status,
+        reason=due.reason,
+        message=due.message,
+        flips=old is None or old.status != due.status,
+    )
+    if old is None or (old.status, old.reason) != (due.status, due.reason):
+        yield EventNote(
+            object=ref, uid=meta.uid, type="Normal", reason=due.reason, message=due.message
+        )
+
+
+def _name(pod: Pod) -> str:
+    return f"{pod.metadata.namespace}/{pod.metadata.name}"
+
+
+def _seats(
+    one: Seated, pods: dict[str, Pod], actual: Graph[Observed]
+) -> Iterator[tuple[str, Seat]]:
+    """Yield where the endpoints of these pods are that belong into one Service port's groups."""
+    listed: list[tuple[str, str, int]] = []
+    for endpoint, port in serving(one.slices, one.group.port):
+        target = endpoint.target_ref
+        name = f"{one.group.service.namespace}/{target.name}" if target else ""
+        pod = pods.get(name)
+        if pod and target and target.uid in {"", pod.metadata.uid}:  # else one that had its name
+            listed.extend((name, address, port) for address in endpoint.addresses[:1])
+    if not listed:
+        return
+    wanted = {
+        (endpoint.ip_address, endpoint.port): (resource.key, endpoint)
+        for resource in one.resources
+        for endpoint in _members(resource.spec)
+    }
+    for name, address, port in listed:
+        found = wanted.get((address, port))
+        if found is not None:
+            yield name, _seat(one, *found, actual)
+
+
+def _seat(one: Seated, key: ResourceKey, endpoint: Endpoint, actual: Graph[Observed]) -> Seat:
+    seat = Seat(key, endpoint)
+    live = actual.get(key)
+    if live is None or endpoint not in _members(live.spec):
+        return msgspec.structs.replace(seat, lacks=f"{seat} is not there yet")
+    services = _services_of(key, actual)
+    own = ResourceKey(key.project, Kind.BACKEND_SERVICE, GLOBAL, key.name)
+    if any(user.kind == "Ingress" for user in one.group.users):
+        services, expected = [service for service in services if service == own], True
+    else:
+        # Whoever uses the group of another zone will use this one, too: it comes to that.
+        others = (resource.key for resource in one.resources)
+        expected = any(_services_of(other, actual) for other in others)
+        expected = expected or Kind.BACKEND_SERVICE in actual.unreadable
+    lacks = f"{seat} is not behind a backend service yet" if expected and not services else ""
+    return msgspec.structs.replace(seat, services=tuple(services), lacks=lacks)
+
+
+def _services_of(group: ResourceKey, actual: Graph[Observed]) -> list[ResourceKey]:
+    return sorted(key for key in actual.referrers(group) if key.kind == Kind.BACKEND_SERVICE)
+
+
+def _members(spec: object) -> Iterable[Endpoint]:
+    found = spec.network_endpoints if isinstance(spec, NetworkEndpointGroup) else ()
+    return found or ()
