@@ -41,6 +41,14 @@ class Seat(msgspec.Struct, frozen=True):
         return f"{self.endpoint.ip_address}:{self.endpoint.port} in {where}"
 
 
+class Place(msgspec.Struct, frozen=True):
+    """What the group of one zone is like."""
+
+    members: frozenset[Endpoint]
+    services: tuple[ResourceKey, ...]  # whose word counts there
+    expected: bool  # must there be one?
+
+
 class Waiting(msgspec.Struct, frozen=True):
     """A pod that waits, and where its endpoints are."""
 
@@ -146,12 +154,12 @@ def _seats(
 ) -> Iterator[tuple[str, Seat]]:
     """Yield where the endpoints of these pods are that belong into one Service port's groups."""
     listed: list[tuple[str, str, int]] = []
-    for endpoint, port in serving(one.slices, one.group.port):
-        target = endpoint.target_ref
+    for told, port in serving(one.slices, one.group.port):
+        target = told.target_ref
         name = f"{one.group.service.namespace}/{target.name}" if target else ""
         pod = pods.get(name)
         if pod and target and target.uid in {"", pod.metadata.uid}:  # else one that had its name
-            listed.extend((name, address, port) for address in endpoint.addresses[:1])
+            listed.extend((name, address, port) for address in told.addresses[:1])
     if not listed:
         return
     wanted = {
@@ -159,28 +167,35 @@ def _seats(
         for resource in one.resources
         for endpoint in _members(resource.spec)
     }
+    places = {key: _place(one, key, actual) for key in {key for key, _ in wanted.values()}}
     for name, address, port in listed:
-        found = wanted.get((address, port))
-        if found is not None:
-            yield name, _seat(one, *found, actual)
+        if (found := wanted.get((address, port))) is not None:
+            key, endpoint = found
+            yield name, _seat(Seat(key, endpoint), places[key])
 
 
-def _seat(one: Seated, key: ResourceKey, endpoint: Endpoint, actual: Graph[Observed]) -> Seat:
-    seat = Seat(key, endpoint)
+def _place(one: Seated, key: ResourceKey, actual: Graph[Observed]) -> Place:
     live = actual.get(key)
-    if live is None or endpoint not in _members(live.spec):
-        return msgspec.structs.replace(seat, lacks=f"{seat} is not there yet")
+    members = frozenset(_members(live.spec) if live else ())
     services = _services_of(key, actual)
-    own = ResourceKey(key.project, Kind.BACKEND_SERVICE, GLOBAL, key.name)
     if any(user.kind == "Ingress" for user in one.group.users):
+        own = ResourceKey(key.project, Kind.BACKEND_SERVICE, GLOBAL, key.name)
         services, expected = [service for service in services if service == own], True
     else:
         # Whoever uses the group of another zone will use this one, too: it comes to that.
         others = (resource.key for resource in one.resources)
         expected = any(_services_of(other, actual) for other in others)
         expected = expected or Kind.BACKEND_SERVICE in actual.unreadable
-    lacks = f"{seat} is not behind a backend service yet" if expected and not services else ""
-    return msgspec.structs.replace(seat, services=tuple(services), lacks=lacks)
+    return Place(members, tuple(services), expected)
+
+
+def _seat(seat: Seat, place: Place) -> Seat:
+    if seat.endpoint not in place.members:
+        return msgspec.structs.replace(seat, lacks=f"{seat} is not there yet")
+    if place.expected and not place.services:
+        lacks = f"{seat} is not behind a backend service yet"
+        return msgspec.structs.replace(seat, lacks=lacks)
+    return msgspec.structs.replace(seat, services=place.services)
 
 
 def _services_of(group: ResourceKey, actual: Graph[Observed]) -> list[ResourceKey]:

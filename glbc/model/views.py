@@ -253,7 +253,8 @@ class Pod(View, frozen=True):
     @property
     def is_gated(self) -> bool:
         """Tell whether its readiness waits for the load balancer."""
-        return any(one.condition_type == GATE for one in self.spec.readiness_gates or ())
+        gates = self.spec.readiness_gates
+        return gates is not None and any(one.condition_type == GATE for one in gates)
 
     @property
     def gate(self) -> PodCondition | None:

@@ -7,7 +7,8 @@ of every story all Ingresses go.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from fakes.build import ingress, node, service
+from fakes.build import container, endpoint, endpoint_slice, ingress, node, pod, service
+from glbc.model.views import GATE
 from tests.scenario.test_backendconfig import FEATURES, KEY, OTHER_KEY, install, secret, web_service
 from tests.scenario.test_backendconfig import config as custom
 from tests.support import pki
@@ -119,6 +120,28 @@ def cold(house: House) -> None:
     house.gce.health.warmup = 20.0
 
 
+def straight() -> dict[str, Any]:
+    """Return the Service whose pods the load balancer reaches without a node port between."""
+    manifest = service("shop/front", "80", kind="ClusterIP", target=8080)
+    manifest["metadata"]["annotations"] = {"cloud.google.com/neg": '{"ingress": true}'}
+    return manifest
+
+
+def pods(*numbers: int) -> Step:
+    """Return the step after which these pods are behind the Service, each on its node."""
+    nodes = {1: "node-1", 2: "node-2", 3: "node-33", 4: "node-1"}
+    made = [
+        pod(f"shop/front-{n}", container("web", "8080"), app="front", gates=(GATE,))
+        for n in numbers
+    ]
+    seats = [
+        endpoint(f"10.8.{list(nodes).index(n) % 3}.{n}", nodes[n], pod=f"front-{n}")
+        for n in numbers
+    ]
+    told = endpoint_slice("shop/front-x", "front", seats, "8080")
+    return puts(f"pods {numbers}", *made, told)
+
+
 def a_pool_with_a_tag_of_its_own(house: House) -> None:
     """Add a node whose instance needs the firewall rule to name one more tag."""
     zone = "us-central1-a"
@@ -227,6 +250,16 @@ STORIES: Final[Mapping[str, tuple[Step, ...]]] = {
         puts("a path more", TWO_PATHS),
         drops("a Service", ("Service", "shop/api")),
         drops("all of them", ("Service", "shop/front"), ("Service", "shop/dflt")),
+    ),
+    "pods that wait": (
+        cold,
+        puts("create", *SERVICES[1:], straight(), web(), other()),
+        pods(1, 2),
+        a_node_in_a_new_zone,
+        pods(1, 2, 3),
+        pods(2, 3, 4),
+        puts("through nodes", SERVICES[0]),
+        puts("and straight again", straight()),
     ),
     "nodes": (CREATE, a_node_in_a_new_zone, a_zone_goes, it_comes_back),
     "a named address": (

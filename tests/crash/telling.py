@@ -57,13 +57,16 @@ class Late(NamedTuple):
 
 
 def seen(house: House) -> dict[str, Any]:
-    """Return the state of the world: the cloud's without what changes by itself, what Ingresses say."""
+    """Return the state of the world: the cloud's without what changes by itself, what objects say."""
     state: dict[str, Any] = dict(house.gce.dump())
     for one in house.kube.list("Ingress"):
         meta = one["metadata"]
         said = (meta.get("finalizers"), sorted(meta.get("annotations", {}).items()))
         text = repr((*said, one.get("status")))
         state[f"ingress {meta['name']}"] = WHEN.sub("", text)
+    for one in house.kube.list("Pod"):
+        said = [(c["type"], c["status"], c["reason"]) for c in one["status"].get("conditions", ())]
+        state[f"pod {one['metadata']['name']}"] = repr(said)
     return state
 
 
@@ -75,7 +78,7 @@ def ours(state: Mapping[str, Any]) -> dict[str, Any]:
     """
     kept = {}
     for name, body in state.items():
-        if not name.startswith("ingress "):
+        if not name.startswith(("ingress ", "pod ")):
             left_out = {"namedPorts"} | ({"IPAddress", "address"} if "/k8s" in name else set())
             if not body.get("iap", {}).get("enabled"):
                 left_out.add("iap")

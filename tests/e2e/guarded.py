@@ -15,7 +15,12 @@ from tests.e2e.world import World
 ROBOT = "glbc@demo.iam.gserviceaccount.com"
 TOKEN = "token-of-the-service-account"
 DEPLOY = Path("deploy")
-CONFIG = {"resync_sec": 10, "https_redirect": "explicit", "health_interval_sec": 5}
+CONFIG = {
+    "resync_sec": 10,
+    "https_redirect": "explicit",
+    "health_interval_sec": 5,
+    "subnetwork": f"projects/{PROJECT}/regions/us-central1/subnetworks/default",
+}
 
 
 class Guarded(World):

@@ -1,7 +1,7 @@
 """Pods change while requests flow: what is lost with endpoint groups and a readiness gate, and without.
 
-`make demo` prints the table; docs/performance.md has one. The seconds of the manifests pass ten
-times as fast here, those of Envoy's probes too.
+`pytest tests/e2e/test_rollouts.py --capture=no` prints the table of docs/performance.md. The seconds
+of the manifests pass ten times as fast here, those of Envoy's probes too.
 """
 
 import json
@@ -19,9 +19,12 @@ from tests.e2e.test_wire import answers, deployment, service
 from tests.e2e.world import World
 
 GATE: Final = "cloud.google.com/load-balancer-neg-ready"
+GATED: Final = "endpoint groups"
+NODES: Final = "instance groups"  # with the grace; they have no gate
+BARE: Final = "endpoint groups without gate and grace"
 PRE_STOP_SEC: Final = 60  # how long a pod that leaves goes on serving: the grace that docs name
 CLIENTS: Final = 4
-PAUSE_SEC: Final = 0.014  # of each client between requests: some 250 requests a second of all
+PAUSE_SEC: Final = 0.012  # of each client between requests: over 200 requests a second of all
 MOST: Final = 60_000  # requests of one run; a run is bounded whatever happens
 
 
@@ -74,23 +77,25 @@ def app(way: str, replicas: int = 10, **labels: str) -> dict[str, Any]:
     """Return the Deployment; behind endpoint groups its pods have the gate and the grace."""
     made = deployment("web", replicas, **labels)
     made["spec"]["strategy"] = {"rollingUpdate": {"maxSurge": 2, "maxUnavailable": 0}}
+    if way == BARE:
+        return made
     spec = made["spec"]["template"]["spec"]
     spec["terminationGracePeriodSeconds"] = PRE_STOP_SEC + 30
     spec["containers"][0]["lifecycle"] = {"preStop": {"sleep": {"seconds": PRE_STOP_SEC}}}
-    if way == "endpoints":
+    if way == GATED:
         spec["readinessGates"] = [{"conditionType": GATE}]
     return made
 
 
 def of_pods(way: str) -> dict[str, Any]:
     made = service("web", "web")
-    if way == "endpoints":
+    if way != NODES:
         made["spec"]["type"] = "ClusterIP"
         made["metadata"]["annotations"] = {"cloud.google.com/neg": '{"ingress": true}'}
     return made
 
 
-@pytest.fixture(scope="module", params=["endpoints", "nodes"])
+@pytest.fixture(scope="module", params=[GATED, NODES, BARE])
 def rolled(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[tuple[World, str]]:
     """A Deployment of ten pods in three zones behind an Ingress, one way or the other."""
     way: str = request.param
@@ -163,7 +168,7 @@ def test_what_a_change_of_pods_costs(rolled: tuple[World, str], story: str) -> N
         seen = rush.asked
         one.until(lambda: rush.asked > seen + 200, "requests flow on")
     print("\n" + rush.told(f"{story}, {way}"))
-    if way == "endpoints":
+    if way == GATED:
         assert rush.failed == []
-    else:
-        assert len(rush.failed) < rush.asked / 2
+    if way == BARE and story == "all pods at once":
+        assert rush.failed  # what is counted can be seen

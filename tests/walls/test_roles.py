@@ -26,6 +26,8 @@ WORDS = {
 }
 # What it demands of a resource that another one refers to, where it is not `use`.
 REFERRED = {Kind.HEALTH_CHECK: "useReadOnly", Kind.SSL_CERTIFICATE: "get"}
+# What endpoint groups demand of the network that they are in, and of their subnetwork.
+STANDING_IN = frozenset({"compute.networks.use", "compute.subnetworks.use"})
 NOBODY_REFERS_TO = {Kind.FORWARDING_RULE, Kind.FIREWALL}
 
 
@@ -53,19 +55,27 @@ def of_row(kind: str, row: Row) -> Iterator[str]:
         yield permission(row, REFERRED.get(Kind(kind), "use"))
     if kind == Kind.FIREWALL:
         yield "compute.networks.updatePolicy"
+    if kind == Kind.NETWORK_ENDPOINT_GROUP:
+        yield from STANDING_IN
 
 
-def permissions(kinds: frozenset[str]) -> list[str]:
+def permissions(kinds: frozenset[str], more: frozenset[str]) -> list[str]:
     rows = {(kind, place): row for (kind, place), row in table.ROWS.items() if kind in kinds}
     found = {one for (kind, _), row in rows.items() for one in of_row(kind, row)}
     places = {place for (_, place), row in rows.items() if row.verbs}
     waits = {permission(table.OPERATIONS[place], "get") for place in places}
     lists = {permission(row, "list") for row in table.OPERATIONS.values() if row.aggregated}
-    return sorted(found | waits | lists | {permission(table.PROJECT, "get")})
+    return sorted(found | more | waits | lists | {permission(table.PROJECT, "get")})
 
 
-def role(title: str, description: str, kinds: frozenset[str], create: str) -> str:
-    listed = "\n".join(f"  - {one}" for one in permissions(kinds))
+def role(
+    title: str,
+    description: str,
+    kinds: frozenset[str],
+    create: str,
+    more: frozenset[str] = frozenset(),
+) -> str:
+    listed = "\n".join(f"  - {one}" for one in permissions(kinds, more))
     return (
         "# Generated from the table of cloud methods by tests/walls: do not edit.\n"
         f"#   {create}\n"
@@ -92,9 +102,10 @@ ROLES = [
         HOST_ROLE,
         role(
             "glbc in the host project",
-            "The firewall rule of the cloud's health checks, in a shared VPC.",
+            "The firewall rule of the cloud's health checks, in a shared VPC, and endpoint groups in it.",
             frozenset({Kind.FIREWALL}),
             "gcloud iam roles create glbcHost --project HOST_PROJECT --file iam-role-host.yaml",
+            STANDING_IN,
         ),
         id="the host project of a shared VPC",
     ),
