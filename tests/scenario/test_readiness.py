@@ -209,7 +209,7 @@ def test_a_slice_that_tells_of_its_predecessor_says_nothing_of_a_pod() -> None:
     come(house, old)
     run(house, 30)
     assert said(house) == ("False", NOT_READY)
-    assert "no network endpoint group has it" in condition(house)["message"]
+    assert "it belongs into no network endpoint group" in condition(house)["message"]
 
 
 # Behind several groups ----------------------------------------------------------------------------
@@ -249,7 +249,7 @@ def test_a_pod_that_no_group_has_says_so_and_waits_no_longer_than_ten_minutes() 
     house.apply(gated("one", app="nobody"))
     run(house, 30)
     assert said(house) == ("False", NOT_READY)
-    assert condition(house)["message"].startswith("no network endpoint group has it")
+    assert condition(house)["message"].startswith("it belongs into no network endpoint group")
     run(house, 600)
     assert said(house) == ("True", TIMEOUT)
     assert told(house) == {NOT_READY: 1, TIMEOUT: 1}
