@@ -36,9 +36,8 @@ class Seat(msgspec.Struct, frozen=True):
 
     group: ResourceKey
     endpoint: Endpoint
-    services: tuple[
-        ResourceKey, ...
-    ] = ()  # one of them is enough; none: nobody asks for its health
+    expected: bool  # is it, or will it be, behind a backend service?
+    services: tuple[ResourceKey, ...] = ()  # one of them is enough
     lacks: str = ""  # what must come before anybody can be asked
 
     def __str__(self) -> str:
@@ -116,19 +115,19 @@ def verdict(one: Waiting, is_healthy: Callable[[Seat], bool], now: float) -> Ver
         is_healthy: tells whether the cloud has called an endpoint HEALTHY since it may be asked.
         now: seconds since 1970.
     """
-    checked = [seat for seat in one.seats if seat.services or seat.lacks]
-    missing = next((seat.lacks for seat in checked if seat.lacks), "")
-    sick = next((str(seat) for seat in checked if not seat.lacks and not is_healthy(seat)), "")
+    served = [seat for seat in one.seats if seat.expected]
+    missing = next((seat.lacks for seat in served or one.seats if seat.lacks), "")
     if not one.seats:
         missing = NO_GROUP
-    elif not missing and sick:
-        missing = f"{sick} is not HEALTHY yet"
-    if not missing and checked:
-        told = "; ".join(f"{seat} is HEALTHY" for seat in checked)
-        return Verdict("True", Told.NEG_READY, told)
-    if not missing:
+    elif not missing and not served:
         told = f"{one.seats[0]}: no backend service uses it, so nobody asks for its health"
         return Verdict("True", Told.NEG_WITHOUT_HEALTH_CHECK, told)
+    elif not missing:
+        sick = next((seat for seat in served if not is_healthy(seat)), None)
+        if sick is None:
+            told = "; ".join(f"{seat} is HEALTHY" for seat in served)
+            return Verdict("True", Told.NEG_READY, told)
+        missing = f"{sick} is not HEALTHY yet"
     if now >= one.expires:
         told = f"taken for ready {TIMEOUT_SEC / 60:.0f} minutes after it was made: {missing}"
         return Verdict("True", Told.NEG_TIMEOUT, told)
@@ -183,7 +182,7 @@ def _seats(
     for name, address, port in listed:
         if (found := wanted.get((address, port))) is not None:
             key, endpoint = found
-            yield name, _seat(Seat(key, endpoint), places[key])
+            yield name, _seat(Seat(key, endpoint, places[key].expected), places[key])
 
 
 def _place(one: Seated, key: ResourceKey, actual: Graph[Observed]) -> Place:

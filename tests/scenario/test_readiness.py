@@ -235,6 +235,9 @@ def test_a_pod_behind_two_backends_waits_for_both() -> None:
 
 def test_groups_that_nobody_uses_do_not_hold_a_pod_back() -> None:
     house = shop(straight("shop/side", '{"exposed_ports": {"80": {}}}'), listed(app="side"))
+    side = next(name for name in house.names("networkEndpointGroups") if "-side-" in name)
+    attach = "networkEndpointGroups.attachNetworkEndpoints"
+    house.gce.faults.add(attach, Error(503), name=side, times=None)
     house.apply(gated("one"), listed(ONE), listed(ONE, app="side"))
     run(house, 10)
     assert said(house) == ("True", READY)
