@@ -11,12 +11,14 @@ from typing import Final
 import msgspec
 from msgspec import UNSET
 
-from glbc.model.compute import Spec
+from glbc.model.compute import NetworkEndpointGroup, Spec
 from glbc.model.graph import Ownership
 from glbc.model.keys import Kind, ResourceKey
 from glbc.model.record import ORPHANED, users_in, with_record
 from glbc.model.views import Snapshot
 from glbc.naming import Identity, Namer, Role, Scheme
+
+OF_PODS: Final = "GCE_VM_IP_PORT"  # GKE's groups for Services of layer 4 are of another type
 
 _NOTHING: Final = re.compile(r"")
 _ORPHAN: Final = re.compile(rf'(\{{"{re.escape(ORPHANED)}":"[^"/]+/[^"/]+"\}})?')
@@ -72,7 +74,8 @@ def ownership_of(key: ResourceKey, spec: Spec, namer: Namer, known: Container[st
     description = "" if spec.description is UNSET else with_record(spec.description, ())
     if key.kind == Kind.NETWORK_ENDPOINT_GROUP:  # people may name it: the description is the proof
         found = GRAMMAR[Kind.NETWORK_ENDPOINT_GROUP].fullmatch(description)
-        proved = found is not None and found["cluster"] == namer.kube_system_uid
+        of_pods = isinstance(spec, NetworkEndpointGroup) and spec.network_endpoint_type == OF_PODS
+        proved = of_pods and found is not None and found["cluster"] == namer.kube_system_uid
         return Ownership.OWNED if proved else Ownership.FOREIGN
     parsed = namer.parse(key.name)
     if parsed is None or key.kind not in parsed.collections:

@@ -111,7 +111,7 @@ def writes(
             yield from _firewall_notes(blocked, snapshot, desired, actual)
         elif blocked.reason in TOLD:
             for owner in blocked.wanted_by:
-                yield from _blocked_note(blocked, owner, snapshot)
+                yield from blocked_note(blocked, owner, snapshot)
 
 
 def what_holds(
@@ -142,10 +142,10 @@ def what_holds(
         ]  # the same of all
         for blocked in told or held:
             shared = blocked.key.kind in SHARED_KINDS and not (
-                _is_denied_firewall(blocked) or _held_by_others(blocked.key, actual)
+                _is_denied_firewall(blocked) or held_by_others(blocked.key, actual)
             )
             if shared or blocked.key in own:
-                yield from _blocked_note(blocked, ingress.ref, snapshot)
+                yield from blocked_note(blocked, ingress.ref, snapshot)
 
 
 def _is_denied_firewall(verdict: Action | Blocked) -> bool:
@@ -182,7 +182,7 @@ def _firewall_notes(
             ingress.metadata, annotations.SUPPRESS_XPN, default=False
         )
         if ingress is not None and not quiet:
-            yield from _event(ingress.ref, "Normal", Told.XPN, message, snapshot)
+            yield from event_on(ingress.ref, "Normal", Told.XPN, message, snapshot)
 
 
 def releases(  # noqa: PLR0913  # everything that may still hold an Ingress back
@@ -214,7 +214,7 @@ def releases(  # noqa: PLR0913  # everything that may still hold an Ingress back
     due: list[Action | Blocked] = [*plan.actions, *plan.blocked]
     just_left = {one.key.name for one in plan.blocked if one.reason is Reason.JUST_LEFT}
     shared_due = any(
-        verdict.key.kind in SHARED_KINDS and not _held_by_others(verdict.key, actual)
+        verdict.key.kind in SHARED_KINDS and not held_by_others(verdict.key, actual)
         for verdict in due
         if verdict.op is Op.DELETE
         and not _is_denied_firewall(verdict)
@@ -227,7 +227,7 @@ def releases(  # noqa: PLR0913  # everything that may still hold an Ingress back
             if not _is_marked(leaving_front(ingress, namer, config), actual):
                 continue
             stays = f"its load balancer stays and serves on; `glbc gc --ingress {name}` deletes it"
-            yield from _event(ingress.ref, "Normal", Told.ORPHANED, stays, snapshot)
+            yield from event_on(ingress.ref, "Normal", Told.ORPHANED, stays, snapshot)
         made = any(ingress.ref in action.wanted_by for action in flying)
         if made or shared_due or any(not _is_gone(key, actual, gone) for key in own):
             continue
@@ -266,7 +266,7 @@ def done_notes(action: Action, snapshot: Snapshot) -> Iterator[EventNote]:
         return
     verb = {Op.CREATE: "created", Op.UPDATE: "updated", Op.DELETE: "deleted"}[action.op]
     for owner in action.wanted_by:
-        yield from _event(
+        yield from event_on(
             owner, "Normal", Told.SYNC, f'{called} "{action.key.name}" {verb}', snapshot
         )
 
@@ -290,7 +290,7 @@ def _policy_notes(action: Action, snapshot: Snapshot) -> Iterator[EventNote]:
     else:
         return
     for owner in action.wanted_by:
-        yield from _event(owner, "Warning", reason, message, snapshot)
+        yield from event_on(owner, "Warning", reason, message, snapshot)
 
 
 def _served(
@@ -365,17 +365,21 @@ def _note_of(finding: Finding, snapshot: Snapshot) -> EventNote | None:
     kind = "Normal" if finding.severity is Severity.NOTE else "Warning"
     field = f"{finding.field}: " if finding.field else ""
     message = f"{field}{finding.message}: {finding.hint}"
-    return next(_event(finding.object, kind, finding.reason, message, snapshot), None)
+    return next(event_on(finding.object, kind, finding.reason, message, snapshot), None)
 
 
-def _blocked_note(blocked: Blocked, owner: ObjectRef, snapshot: Snapshot) -> Iterator[EventNote]:
+def blocked_note(blocked: Blocked, owner: ObjectRef, snapshot: Snapshot) -> Iterator[EventNote]:
+    """Yield why what is due for an object is not done, if the object is there."""
     message = f"cannot {blocked.op} {blocked.key}: {blocked.by}: {blocked.hint}"
-    yield from _event(owner, "Warning", TOLD.get(blocked.reason, blocked.reason), message, snapshot)
+    yield from event_on(
+        owner, "Warning", TOLD.get(blocked.reason, blocked.reason), message, snapshot
+    )
 
 
-def _event(
+def event_on(
     owner: ObjectRef, kind: str, reason: str, message: str, snapshot: Snapshot
 ) -> Iterator[EventNote]:
+    """Yield an Event on an object of the cluster, if it is there."""
     views: Mapping[str, Mapping[str, Ingress | Service | Node]] = {
         "Ingress": snapshot.ingresses,
         "Service": snapshot.services,
@@ -398,7 +402,7 @@ def _is_gone(
     return live.ownership in {Ownership.FOREIGN, Ownership.ADOPTABLE}
 
 
-def _held_by_others(key: ResourceKey, actual: Graph[Observed]) -> bool:
+def held_by_others(key: ResourceKey, actual: Graph[Observed]) -> bool:
     """Tell whether somebody else's resource uses `key`, directly or through others."""
     todo: list[ResourceKey] = [key]
     for kind in ROWS[Kind(key.kind)].outlives:

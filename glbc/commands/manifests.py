@@ -106,7 +106,7 @@ class _Reading:
     """All that was found so far."""
 
     def __init__(self) -> None:
-        self._views: dict[str, dict[str, Any]] = {row.field: {} for row in ROWS.values()}
+        self._views: dict[str, Any] = {row.field: {} for row in ROWS.values()}
         self._credentials: dict[str, Credential | None] = {}
         self._problems: list[Problem] = []
         self._unseen: set[str] = set()  # kinds of which something could not be read

@@ -15,6 +15,7 @@ from glbc.model.graph import Graph, Observed
 from glbc.model.views import Snapshot
 from glbc.model.wishes import Wishes
 from glbc.naming import Namer
+from glbc.negstatus import used_by_others
 from glbc.plan import consent, guard
 from glbc.plan.planner import Plan, Reason
 from glbc.translate.desired import Desired, needs_finalizer
@@ -46,6 +47,7 @@ class Guards:
         self._unread = Unread(clock)
         self._wishes: tuple[Desired, Wishes] | None = None
         self._held: Tally[str] = Tally()  # reasons and how often, as last told
+        self._used: frozenset[str] = frozenset()  # what somebody else uses, as last told
 
     def hold(
         self,
@@ -72,7 +74,7 @@ class Guards:
         plan = guard.finalizers_first(plan, lacking)
         wishes = self._wishes_of(snapshot, desired)
         plan = consent.agreed_to(plan, wishes, actual, settings)
-        self._tell(plan)
+        self._tell(plan, actual)
         return plan
 
     def due(self) -> Iterator[float]:
@@ -81,8 +83,12 @@ class Guards:
         yield from self._grace.due()
         yield from self._unread.due()
 
-    def _tell(self, plan: Plan) -> None:
-        """Say in the log, once, what is held back: some of it concerns no Ingress that could be told."""
+    def _tell(self, plan: Plan, actual: Graph[Observed]) -> None:
+        """Say in the log, once, what is held back: some of it concerns no object that could be told."""
+        used = {str(one.key): one.by for one in used_by_others(plan, actual)}
+        for key in sorted(used.keys() - self._used):
+            log.warning("in_use_by_others", key=key, by=used[key])
+        self._used = frozenset(used)
         held = Tally(one.reason.value for one in plan.blocked if one.reason in TOLD)
         if held != self._held:
             self._held = held

@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from glbc import negstatus
 from glbc.config import Config
 from glbc.engine.absentees import Turn
 from glbc.engine.backoff import Backoff
@@ -403,7 +404,8 @@ class Loop:
                 self.inventory.fold_done(action, written)
                 if self.turn is not None:
                     seen = self.turn.snapshot
-                    self._publisher.tell(done_notes(action, seen), seen, happened=True)
+                    notes = (*done_notes(action, seen), *negstatus.done_notes(action, seen))
+                    self._publisher.tell(notes, seen, happened=True)
         elif isinstance(outcome.error, NotLeading):
             log.info("action_dropped", **fields, error=str(outcome.error))
         else:
@@ -482,6 +484,7 @@ class Loop:
             what_holds(snapshot, desired, due, actual, namer=self.namer, config=self.config)
         )
         current.extend(self._readiness.writes())
+        current.extend(negstatus.writes(snapshot, desired, due, actual))
         sent = self._publisher.tell(current, snapshot)
         self._publisher.forget(current)
         return self._publisher.tell(leaving, snapshot) or sent

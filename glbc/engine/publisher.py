@@ -8,7 +8,14 @@ import structlog
 from glbc.engine.backoff import Backoff
 from glbc.engine.ports import Clock, Workers
 from glbc.errors import ClusterError, NotLeading
-from glbc.model.calls import ConditionPatch, EventNote, IngressPatch, StatusPatch, Write
+from glbc.model.calls import (
+    ConditionPatch,
+    EventNote,
+    IngressPatch,
+    RecordCreate,
+    StatusPatch,
+    Write,
+)
 from glbc.model.finding import ObjectRef
 from glbc.model.views import Snapshot
 from glbc.status import MAX_MESSAGE, Told
@@ -22,8 +29,13 @@ RECURRING: Final = frozenset(  # news as often as it happens
         "LoadBalancerNegNotReady",
         "LoadBalancerNegTimeout",
         "LoadBalancerNegWithoutHealthCheck",
+        "Create",
+        "Delete",
+        "Attach",
+        "Detach",
     }
 )
+FORGOTTEN: Final = (EventNote, ConditionPatch, RecordCreate)  # when they are not due any more
 REFUSALS: Final = frozenset({400, 403, 422})  # HTTP; by themselves they do not pass
 Refused = tuple[IngressPatch | StatusPatch, ClusterError]
 LASTS_SEC: Final = 1.0  # how long what a warning says must hold before it is told
@@ -71,14 +83,14 @@ class Publisher:
 
     def forget(self, current: Iterable[Write]) -> None:
         """Forget what is not due any more: if it comes back, it is told again."""
-        due = {write for write in current if isinstance(write, EventNote | ConditionPatch)}
+        due = {write for write in current if isinstance(write, FORGOTTEN)}
         self._told = {
             note
             for note in self._told
             if note in due or (note.type == "Normal" and note.reason not in RECURRING)
         }
         for slot, (_, write) in list(self._sent.items()):
-            if isinstance(write, ConditionPatch) and write not in due:
+            if isinstance(write, FORGOTTEN) and write not in due:
                 del self._sent[slot]
 
     def fold(self) -> None:
@@ -148,16 +160,19 @@ def _slot(write: Write) -> Hashable:
 
 def _about(write: Write) -> ObjectRef:
     match write:
-        case EventNote():
-            return write.object
+        case IngressPatch() | StatusPatch():
+            return write.ingress
         case ConditionPatch():
             return write.pod
-    return write.ingress
+    return write.object
 
 
-def _version(write: IngressPatch | StatusPatch | ConditionPatch, snapshot: Snapshot) -> str:
+def _version(write: Write, snapshot: Snapshot) -> str:
     """Return what tells the object that is written to from what it will be then."""
-    if isinstance(write, ConditionPatch):
-        return write.uid  # it is forgotten as soon as the pod has it
-    ingress = snapshot.ingresses[f"{write.ingress.namespace}/{write.ingress.name}"]
-    return ingress.metadata.resource_version
+    match write:
+        case IngressPatch() | StatusPatch():
+            ingress = snapshot.ingresses[f"{write.ingress.namespace}/{write.ingress.name}"]
+            return ingress.metadata.resource_version
+        case ConditionPatch():
+            return write.uid  # it is forgotten as soon as the pod has it
+    return ""  # it says itself of which version it is

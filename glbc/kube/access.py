@@ -37,6 +37,8 @@ class Need(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 
 _SEEN: Final = ("list", "watch")
+_GKE: Final = "networking.gke.io"
+_RECORDS: Final = "servicenetworkendpointgroups"
 NEEDS: Final = (
     Need(group="networking.k8s.io", resource="ingresses", verbs=(*_SEEN, "patch")),
     Need(group="networking.k8s.io", resource="ingresses", subresource="status", verbs=("patch",)),
@@ -49,7 +51,7 @@ NEEDS: Final = (
     Need(resource="secrets", verbs=("get", *_SEEN)),
     Need(resource="events", verbs=("create", "get", "patch")),
     Need(group="cloud.google.com", resource="backendconfigs", verbs=_SEEN),
-    Need(group="networking.gke.io", resource="frontendconfigs", verbs=_SEEN),
+    Need(group=_GKE, resource="frontendconfigs", verbs=_SEEN),
     Need(group="glbc.gcp.kubernetes.io", resource="ingressparameters", verbs=_SEEN),
     Need(resource="namespaces", verbs=("get",), namespace=_SYSTEM, name=_SYSTEM),
     Need(resource="configmaps", verbs=("get", "patch"), namespace=_SYSTEM, name="ingress-uid"),
@@ -57,6 +59,9 @@ NEEDS: Final = (
     Need(resource="configmaps", verbs=("create",), namespace=_SYSTEM),
     Need(resource="configmaps", verbs=("get",), namespace=_SYSTEM, name="ingress-gce-lock"),
     Need(resource="endpoints", verbs=("get",), namespace=_SYSTEM, name="ingress-gce-lock"),
+    Need(resource="services", verbs=("patch",)),
+    Need(group=_GKE, resource=_RECORDS, verbs=(*_SEEN, "create", "patch", "delete")),
+    Need(group=_GKE, resource=_RECORDS, subresource="status", verbs=("patch",)),
 )
 
 

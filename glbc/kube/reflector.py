@@ -99,6 +99,7 @@ class Reflector:
         self._views: dict[str, View] = {}
         self._shared: Mapping[str, View] | None = {}  # a copy of _views that is never changed
         self._unreadable: dict[str, str] = {}  # key -> what is wrong
+        self._absent = False  # the kind itself: it is optional, and not installed
         self._open = False  # a watch is
         self._fresh_at = -_EVER  # monotonic; when the views were last known to be up to date
 
@@ -109,6 +110,12 @@ class Reflector:
                 self._shared = self._views.copy()
             unseen = self._unreadable.keys() - self._views.keys()
             return self._shared, self.listed.is_set() and self._fresh() and not unseen
+
+    @property
+    def absent(self) -> bool:
+        """Tell whether the cluster has no such kind."""
+        with self._lock:
+            return self._absent
 
     def _fresh(self) -> bool:
         return self._open or time.monotonic() - self._fresh_at <= self._timing.grace
@@ -268,13 +275,15 @@ class Reflector:
         }
         with self._lock:
             first = not self.listed.is_set()
+            came = self._absent and bool(self._version)
+            self._absent = not self._version
             self._views, self._shared, self._unreadable = new, None, unreadable
             self._fresh_at = time.monotonic()
             self.listed.set()
         self._tell_restored()
         if first:
             self._log.info("kind_listed", objects=len(new), unreadable=len(unreadable))
-        if changed or first:
+        if changed or first or came:
             self._on_change({(self.row.kind, key) for key in changed})
 
     # -- watch

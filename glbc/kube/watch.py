@@ -12,6 +12,7 @@ from typing import Any, Final
 from glbc.kube.client import Api
 from glbc.kube.reflector import Key, OnChange, Reflector, Row, Timing
 from glbc.model.configs import BackendConfig, FrontendConfig
+from glbc.model.svcneg import GroupRecord
 from glbc.model.views import (
     EndpointSlice,
     Ingress,
@@ -39,6 +40,7 @@ KINDS: Final = (
     Row(kind="IngressParameters", path="/apis/glbc.gcp.kubernetes.io/v1/ingressparameters", view=IngressParameters, field="ingress_parameters", optional=True),
     Row(kind="Pod", path="/api/v1/pods", view=Pod, field="pods", matters=lambda pod: pod.asks_http or pod.is_gated),
     Row(kind="EndpointSlice", path="/apis/discovery.k8s.io/v1/endpointslices", view=EndpointSlice, field="endpoint_slices", matters=lambda one: one.service != ""),
+    Row(kind="ServiceNetworkEndpointGroup", path="/apis/networking.gke.io/v1beta1/servicenetworkendpointgroups", view=GroupRecord, field="group_records", optional=True),
 )
 # fmt: on
 
@@ -108,7 +110,8 @@ class Reflectors:
             views[reflector.row.field], whole = reflector.state()
             if whole:
                 complete.add(reflector.row.kind)
-        return Snapshot(**views, complete=frozenset(complete))
+        absent = frozenset(one.row.kind for one in self._reflectors if one.absent)
+        return Snapshot(**views, complete=frozenset(complete), absent=absent)
 
     def unreadable(self) -> Mapping[Key, str]:
         """Return the objects that cannot be decoded, and why."""

@@ -15,7 +15,15 @@ from typing import Any, Final
 import msgspec
 
 from glbc.kube.client import MERGE_PATCH, STRATEGIC_PATCH, Api, ApiError
-from glbc.model.calls import ConditionPatch, EventNote, IngressPatch, StatusPatch, Write
+from glbc.kube.groups import carry_out
+from glbc.model.calls import (
+    ConditionPatch,
+    EventNote,
+    GroupWrite,
+    IngressPatch,
+    StatusPatch,
+    Write,
+)
 from glbc.model.finding import ObjectRef
 
 COMPONENT: Final = "glbc"
@@ -72,6 +80,8 @@ class Writer:
                     self._note(write)
                 case ConditionPatch():
                     self._set_condition(write)
+                case _ if isinstance(write, GroupWrite):
+                    carry_out(self._api, write, self._now())
         except ApiError as error:
             self._rests_until = max(self._rests_until, self._monotonic() + error.retry_after)
             raise

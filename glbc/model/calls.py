@@ -8,6 +8,7 @@ import msgspec
 
 from glbc.model.finding import ObjectRef
 from glbc.model.keys import ResourceKey
+from glbc.model.svcneg import GroupStatus
 
 
 class Verb(StrEnum):
@@ -78,4 +79,47 @@ class ConditionPatch(msgspec.Struct, frozen=True, kw_only=True):
     flips: bool  # is the status another than it was? Then the moment is noted
 
 
-Write = IngressPatch | StatusPatch | EventNote | ConditionPatch
+class ServicePatch(msgspec.Struct, frozen=True, kw_only=True):
+    """Change annotations of a Service, guarded by its resource version."""
+
+    object: ObjectRef
+    resource_version: str
+    annotations: Mapping[str, str | None]  # None as a value removes the key
+
+
+class RecordCreate(msgspec.Struct, frozen=True, kw_only=True):
+    """Make the ServiceNetworkEndpointGroup of a Service port, in the Service's namespace."""
+
+    object: ObjectRef
+    service: str  # name
+    service_uid: str
+    labels: tuple[tuple[str, str], ...]
+
+
+class RecordPatch(msgspec.Struct, frozen=True, kw_only=True):
+    """Change a ServiceNetworkEndpointGroup's own metadata, guarded by its resource version."""
+
+    object: ObjectRef
+    resource_version: str
+    finalizers: tuple[str, ...] | None = None  # the whole list; None leaves it alone
+    labels: tuple[tuple[str, str], ...] = ()  # those that change
+
+
+class RecordStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Tell how the groups are; who writes it says when."""
+
+    object: ObjectRef
+    resource_version: str
+    status: GroupStatus
+
+
+class RecordDelete(msgspec.Struct, frozen=True, kw_only=True):
+    """Delete this ServiceNetworkEndpointGroup, and no other of its name."""
+
+    object: ObjectRef
+    uid: str
+    resource_version: str
+
+
+GroupWrite = ServicePatch | RecordCreate | RecordPatch | RecordStatus | RecordDelete
+Write = IngressPatch | StatusPatch | EventNote | ConditionPatch | GroupWrite

@@ -178,6 +178,7 @@ def observed(
         ownership=ownership,
         fingerprint=body.get("fingerprint", ""),
         created=body.get("creationTimestamp", ""),
+        number=str(body.get("id", "")),
         read_at=read_at,
         refs=refs_in(spec),
         set_by_us=ours,

@@ -46,6 +46,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     unmanaged: frozenset[str] = frozenset()  # fields whose elements hold what we do not know
     fingerprint: str = ""  # "" when not known: read before the next write that needs it
     created: str = ""  # RFC 3339, as the cloud writes it; "" when not known
+    number: str = ""  # the cloud's `id`; "" when not known
     read_at: float = 0.0  # seconds, monotonic: when the read began or the write ended
     refs: frozenset[ResourceKey] = frozenset()
 

@@ -14,6 +14,7 @@ from glbc.model.configs import BackendConfig, Credential, FrontendConfig
 from glbc.model.finding import ObjectRef
 from glbc.model.keys import ResourceKey
 from glbc.model.private import Private
+from glbc.model.svcneg import GroupRecord
 from glbc.model.view import Meta, View
 
 GATE: Final = "cloud.google.com/load-balancer-neg-ready"  # upstream's readiness gate of a pod
@@ -423,6 +424,7 @@ VIEWS: Final[dict[str, type[View]]] = {
     "IngressParameters": IngressParameters,
     "Pod": Pod,
     "EndpointSlice": EndpointSlice,
+    "ServiceNetworkEndpointGroup": GroupRecord,
 }
 
 
@@ -455,7 +457,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     ingress_parameters: Mapping[str, IngressParameters] = {}
     pods: Mapping[str, Pod] = {}
     endpoint_slices: Mapping[str, EndpointSlice] = {}
+    group_records: Mapping[str, GroupRecord] = {}  # nothing is wanted because of them
     complete: frozenset[str] = frozenset()  # kinds whose list is done and whose watch is alive
+    absent: frozenset[str] = frozenset()  # custom kinds that the cluster does not have
 
 
 class Misfit(msgspec.Struct, frozen=True):

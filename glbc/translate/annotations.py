@@ -38,6 +38,7 @@ BACKENDS: Final = "ingress.kubernetes.io/backends"
 CONDITIONS: Final = "glbc.gcp.kubernetes.io/conditions"
 
 NEG: Final = "cloud.google.com/neg"
+NEG_STATUS: Final = "cloud.google.com/neg-status"
 APP_PROTOCOLS: Final = "cloud.google.com/app-protocols"
 APP_PROTOCOLS_ALPHA: Final = "service.alpha.kubernetes.io/app-protocols"
 
@@ -237,7 +238,16 @@ ROWS: Final = (
         meaning="`ingress`: requests go from the load balancer to the pods straight, through network "
         "endpoint groups. `exposed_ports`: these ports have groups whether an Ingress needs them or "
         "not, for load balancers that somebody else makes; the name is ours when none is given.",
-        bad="the path keeps what serves it now: `BadNegAnnotation`",
+        bad="the path keeps what serves it now, and groups stay: `BadNegAnnotation`",
+    ),
+    Row(
+        key=NEG_STATUS,
+        on="Service",
+        by="glbc",
+        form='JSON: `{"network_endpoint_groups": {"<port>": "<group>"}, "zones": ["<zone>"]}`',
+        meaning="The groups that there are, one of that name in each of these zones: those with a "
+        "node that may get traffic. Other controllers read it. It is written when the groups are "
+        "there, and goes before they go.",
     ),
     Row(
         key=APP_PROTOCOLS,

@@ -36,8 +36,9 @@ def grouped(
         hints: says whose the live groups are.
         namer: makes the names.
     """
-    alone, odd = _exposed(snapshot, namer)
-    groups = [*_served(backends, users), *alone, *_staying(stays, snapshot, hints)]
+    served = _served(backends, users)
+    alone, odd = _exposed(served, snapshot, hints, namer)
+    groups = [*served, *alone, *_staying(stays, snapshot, hints)]
     found: dict[str, Group] = {}
     for group in groups:
         same = found.get(group.name)
@@ -56,11 +57,17 @@ def _served(
     ]
 
 
-def _exposed(snapshot: Snapshot, namer: Namer) -> tuple[list[Group], list[Finding]]:
-    """Return the groups that Services expose without an Ingress, and what cannot be exposed."""
-    groups: list[Group] = []
+def _exposed(
+    served: Collection[Group], snapshot: Snapshot, hints: Hints, namer: Namer
+) -> tuple[list[Group], list[Finding]]:
+    """Return the groups that Services expose without an Ingress, and what cannot be exposed.
+
+    A name is one Service port's: that of an Ingress's backend first, then whose groups have it now.
+    Where nobody can say what a Service exposes, the groups that it has stay.
+    """
+    asking: list[Group] = []
+    staying: list[Group] = []
     findings: list[Finding] = []
-    owners: dict[str, ObjectRef] = {}
     for where in sorted(snapshot.services):
         service = snapshot.services[where]
         meta = service.metadata
@@ -71,17 +78,35 @@ def _exposed(snapshot: Snapshot, namer: Namer) -> tuple[list[Group], list[Findin
             asked = asked_of(service)
         except BadConfigError as bad:
             findings.append(Finding(who, bad.reason, FIELD, str(bad), bad.hint))
+            live = {
+                key.name: [who]
+                for key, one in hints.endpoint_groups.items()
+                if one.service == where
+            }
+            staying.extend(_staying(live, snapshot, hints))
             continue
         by_number = {port.port: port for port in reversed(service.spec.ports or ())}
         for number, own in asked.names().items():
             name = own or namer.neg(meta.namespace, meta.name, number)
-            if (other := owners.setdefault(name, who)) != who:
-                problem, hint = f"{other} has groups called {name}", "give them another name"
-                findings.append(Finding(who, Reason.BAD_NEG_ANNOTATION, FIELD, problem, hint))
-                continue
             port = endpoint_port(by_number[number])
-            groups.append(Group(service=who, port=port, name=name, users=(who,)))
+            asking.append(Group(service=who, port=port, name=name, users=(who,)))
+    has = {key.name: (live.service, live.port) for key, live in hints.endpoint_groups.items()}
+    asking.sort(key=lambda one: has.get(one.name) != _whose(one))  # stable
+    owners = {one.name: one for one in reversed((*served, *staying, *asking))}
+    groups: list[Group] = list(staying)
+    for one in asking:
+        owner = owners[one.name]
+        if _whose(owner) == _whose(one):
+            groups.append(one)
+        else:
+            problem = f"port {owner.port.number} of {owner.service} has groups called {one.name}"
+            hint = "give those of one of them another name"
+            findings.append(Finding(one.service, Reason.BAD_NEG_ANNOTATION, FIELD, problem, hint))
     return groups, findings
+
+
+def _whose(group: Group) -> tuple[str, str]:
+    return f"{group.service.namespace}/{group.service.name}", str(group.port.number)
 
 
 def _staying(

@@ -197,8 +197,10 @@ def _filled(base: Seated, settings: tuple[Namer, Config]) -> Seated:
     if lost:
         findings.append(_lost(group, lost))
     for (key, unfit), why in sorted(base.unfit.items(), key=lambda row: str(row[0])):
-        members.get(key.scope.partition("/")[2], set()).discard(unfit)
-        findings.append(_unfit(group, unfit, why))
+        asked = members.get(key.scope.partition("/")[2], set())
+        if unfit in asked:
+            asked.discard(unfit)
+            findings.append(_unfit(group, unfit, why))
     zones = sorted({*base.zones, *members})
     known = bool(base.slices)
     resources = tuple(

@@ -45,6 +45,7 @@ def test_everything_is_there(installed: Stack) -> None:
         ("customresourcedefinition", "backendconfigs.cloud.google.com"),
         ("customresourcedefinition", "frontendconfigs.networking.gke.io"),
         ("customresourcedefinition", "ingressparameters.glbc.gcp.kubernetes.io"),
+        ("customresourcedefinition", "servicenetworkendpointgroups.networking.gke.io"),
         ("ingressclass", "gce"),
         ("clusterrole", "glbc"),
         ("service", "default-http-backend"),

@@ -247,6 +247,7 @@ def restart(one: Guarded) -> None:
 def ending(one: Guarded) -> None:
     one.kubectl("delete", "ingress", "--all", "--timeout=60s")
     one.until(lambda: one.ours() == {}, "nothing is left")
+    one.until(lambda: one.kubectl("get", "svcneg", "-o", "name") == "", "nor told of")
 
 
 def test_nothing_is_refused_in_the_cluster(story: Guarded) -> None:

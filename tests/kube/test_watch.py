@@ -74,6 +74,7 @@ def test_each_kind_has_a_thread_of_its_name(reflect):
         "watch-nodes",
         "watch-pods",
         "watch-secrets",
+        "watch-servicenetworkendpointgroups",
         "watch-services",
     ]
     assert reflectors.alive()

@@ -31,7 +31,7 @@ def ignore_needs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def release_early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(status, "_is_gone", lambda *_: True)
-    monkeypatch.setattr(status, "_held_by_others", lambda *_: True)
+    monkeypatch.setattr(status, "held_by_others", lambda *_: True)
 
 
 def forget_what_is_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:

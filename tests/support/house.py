@@ -56,6 +56,7 @@ GROUPS = {
     "ingress_parameters": "IngressParameters",
     "pods": "Pod",
     "endpoint_slices": "EndpointSlice",
+    "group_records": "ServiceNetworkEndpointGroup",
 }
 HTTP = {
     Verb.INSERT: "POST",
@@ -237,8 +238,18 @@ class InProcessCluster:
                     if kind != "Secret" or obj.get("type") == "kubernetes.io/tls"
                 }
             read = {name: self._credential(name) for name in self._named - self.unreadable}
-            self._cached = (version, Snapshot(**views, credentials=read, complete=self.complete))
+            snapshot = Snapshot(
+                **views, credentials=read, complete=self.complete, absent=self._absent()
+            )
+            self._cached = (version, snapshot)
         return self._cached[1]
+
+    def _absent(self) -> frozenset[str]:
+        names = {
+            one["spec"]["names"]["kind"] for one in self.world.list("CustomResourceDefinition")
+        }
+        custom = {"FrontendConfig", "BackendConfig", "IngressParameters"}
+        return frozenset((custom | {"ServiceNetworkEndpointGroup"}) - names)
 
     def _listed(self, kind: str) -> list[dict[str, Any]]:
         try:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from glbc.model.compute import Spec
+from glbc.model.compute import NetworkEndpointGroup, Spec
 from glbc.model.graph import Ownership
 from glbc.model.keys import GLOBAL, Kind, ResourceKey, Scope, zone
 from glbc.model.kinds import ROWS
@@ -203,7 +203,8 @@ def test_an_endpoint_group_is_whose_its_description_says(
     name: str, description: str, expected: Ownership
 ) -> None:
     key = ResourceKey("p", Kind.NETWORK_ENDPOINT_GROUP, zone("z"), name)
-    assert ownership_of(key, Spec(description=description), OURS, ()) == expected
+    spec = NetworkEndpointGroup(description=description, network_endpoint_type="GCE_VM_IP_PORT")
+    assert ownership_of(key, spec, OURS, ()) == expected
 
 
 @pytest.mark.parametrize(
