@@ -124,6 +124,7 @@ def open_cloud(config: Config, fence: Fence = ALONE) -> GoogleCloud:
             {
                 Class.READ: config.cloud.reads_per_min,
                 Class.WRITE: config.cloud.writes_per_min,
+                Class.ENDPOINTS: config.cloud.endpoints_per_min,
                 Class.WAIT: config.cloud.waits_per_min,
             }
         ),

@@ -1,4 +1,4 @@
-"""Threads that run jobs: a pool for the cloud, one for Kubernetes patches, one for events.
+"""Threads that run jobs: pools for the cloud, one for Kubernetes patches, one for events.
 
 They hand outcomes back through queues and ring a bell; they share nothing else with the loop.
 """
@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import structlog
 
-from glbc.engine.executor import Runner
-from glbc.engine.jobs import HealthJob, Job, ListJob, Outcome
+from glbc.engine.executor import Runner, moves_endpoints
+from glbc.engine.jobs import ActionJob, HealthJob, Job, ListJob, Outcome
 from glbc.engine.ports import Clock, Cluster, Fence
 from glbc.engine.term import ALONE
 from glbc.errors import CloudError, ClusterError, NotLeading
@@ -24,7 +24,11 @@ Item = TypeVar("Item")
 
 
 class ThreadWorkers:
-    """`cloud-n` for actions and reads, `observe-n` for lists and health, `publish` and `events` for Kubernetes."""
+    """Pools that never wait for each other.
+
+    `cloud-n` for actions and reads, `endpoints-n` for pods that come and go, `observe-n` for lists and
+    health, `publish` and `events` for Kubernetes.
+    """
 
     def __init__(
         self,
@@ -42,6 +46,7 @@ class ThreadWorkers:
         self._ring = ring
         self._fence = fence
         self._cloud = ThreadPoolExecutor(threads, thread_name_prefix="cloud")
+        self._endpoints = ThreadPoolExecutor(threads, thread_name_prefix="endpoints")
         self._observe = ThreadPoolExecutor(4, thread_name_prefix="observe")
         self._publisher = ThreadPoolExecutor(1, thread_name_prefix="publish")
         self._teller = ThreadPoolExecutor(1, thread_name_prefix="events")
@@ -49,8 +54,12 @@ class ThreadWorkers:
         self._written: queue.SimpleQueue[tuple[Write, ClusterError | None]] = queue.SimpleQueue()
 
     def start(self, job: Job) -> None:
-        """Run the job as soon as a thread is free; lists and health never wait behind actions."""
-        pool = self._observe if isinstance(job, ListJob | HealthJob) else self._cloud
+        """Run the job as soon as a thread of its pool is free."""
+        pool = self._cloud
+        if isinstance(job, ListJob | HealthJob):
+            pool = self._observe
+        elif isinstance(job, ActionJob) and moves_endpoints(job.action):
+            pool = self._endpoints
         pool.submit(self._run, job)
 
     def publish(self, write: Write) -> None:
@@ -68,7 +77,7 @@ class ThreadWorkers:
 
     def stop(self, seconds: float) -> bool:
         """Start nothing more; wait for what is under way, and tell whether all of it has ended."""
-        pools = (self._cloud, self._observe, self._publisher, self._teller)
+        pools = (self._cloud, self._endpoints, self._observe, self._publisher, self._teller)
         for pool in pools:
             pool.shutdown(wait=False, cancel_futures=True)
         waits = [threading.Thread(target=pool.shutdown, daemon=True) for pool in pools]
