@@ -119,6 +119,10 @@ class Pods(msgspec.Struct, frozen=True, kw_only=True):
         for one in self.groups.values():
             yield from one.findings
 
+    def watched(self) -> frozenset[str]:
+        """Return the names of the groups that rest on who is in them now."""
+        return frozenset(name for name, one in self.groups.items() if one.live is not None)
+
     def ports(self) -> frozenset[int]:
         """Return the ports of pods that are probed."""
         return frozenset(port for one in self.groups.values() for port in one.ports)

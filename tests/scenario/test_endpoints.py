@@ -8,6 +8,7 @@ from glbc.engine.jobs import ActionJob, Job
 from glbc.model.calls import Call, Verb
 from glbc.model.keys import Kind
 from glbc.plan.planner import Op
+from tests.bench.endpoints import Site
 from tests.scenario.test_negs import NEG, WEB, A, B, front, members, pods, shop
 from tests.support.house import House
 
@@ -146,3 +147,25 @@ def test_pods_that_change_during_an_attach_are_next_as_they_are_by_then() -> Non
         ("attachNetworkEndpoints", ["10.8.0.9"]),
         ("detachNetworkEndpoints", ["10.8.0.6"]),
     ]
+
+
+def test_churn_takes_as_many_calls_as_it_must_and_no_other_write() -> None:
+    site = Site(services=4, pods=1200)
+    least = site.least(0.5)
+    site.cluster.change({k: v for n in range(4) for k, v in site.churn(n, 0.5).items()})
+    site.settle()
+    assert len(site.cloud.writes) == least == 4 * 2 * 3
+    assert {call.verb for call in site.cloud.writes} == {ATTACH, DETACH}
+
+
+def test_what_an_attach_has_done_is_no_reason_to_translate_again() -> None:
+    """Else the whole cluster is read again for each outcome of a rollout."""
+    site = Site(services=4, pods=40)
+    site.cluster.change({k: v for n in range(4) for k, v in site.churn(n, 0.5).items()})
+    site.workers.one_by_one = True
+    seen = []
+    while site.loop.step() or site.workers.jobs:
+        assert site.loop.turn is not None
+        seen.append(site.loop.turn.desired)
+    assert len(seen) > 12
+    assert all(one is seen[0] for one in seen)
