@@ -7,7 +7,7 @@ of every story all Ingresses go.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from fakes.build import ingress, node, service
+from fakes.build import endpoint, endpoint_slice, ingress, node, service
 from tests.scenario.test_backendconfig import FEATURES, KEY, OTHER_KEY, install, secret, web_service
 from tests.scenario.test_backendconfig import config as custom
 from tests.support import pki
@@ -152,6 +152,34 @@ def the_stranger_goes(house: House) -> None:
     house.loop.resync()
 
 
+def pods(*endpoints: dict[str, Any]) -> dict[str, Any]:
+    """Return who is behind the Service that serves from pods."""
+    return endpoint_slice("shop/front-x", "front", endpoints, "8080")
+
+
+def straight(neg: str = '{"ingress": true}', *, more: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the first Service with this word on endpoint groups."""
+    made = service("shop/front", "80->30301", *more, target=8080)
+    made["metadata"]["annotations"] = {"cloud.google.com/neg": neg} if neg else {}
+    return made
+
+
+def a_node_loses_its_instance(house: House) -> None:
+    """Lose a node, its instance and so its endpoints, while the slices still name its pods."""
+    a_zone_goes(house)
+    house.loop.resync()
+
+
+def pods_that_nobody_takes(house: House) -> None:
+    """Add endpoints whose addresses the cloud refuses, and what it takes."""
+    odd = (endpoint("192.168.0.9", "node-1"), endpoint("10.8.1.9", "node-1"))
+    house.apply(pods(*TWO_PODS, *odd, endpoint("10.8.0.7", "node-1")))
+
+
+TWO_PODS: Final = (endpoint("10.8.0.5", "node-1"), endpoint("10.8.1.5", "node-2"))
+FROM_PODS: Final = puts("create", straight(), pods(*TWO_PODS), *SERVICES[1:], web(), other())
+PODS_GO: Final = (("Service", "shop/front"), ("EndpointSlice", "shop/front-x"))
+A_POOL: Final = endpoint("10.8.2.5", "node-33")
 ORPHAN: Final = "glbc.gcp.kubernetes.io/orphan"
 CREATE: Final = puts("create", *SERVICES, web(), other())
 TWO_PATHS: Final = web(("/", "front:80"), ("/api", "api:8080"))
@@ -243,6 +271,45 @@ STORIES: Final[Mapping[str, tuple[Step, ...]]] = {
         puts("create", *SERVICES, CERTIFICATE, web(secrets=("tls",), **{ORPHAN: "true"}), other()),
         drops("it leaves", ("Ingress", "shop/web")),
         puts("it is made again", web()),
+    ),
+    "pods": (
+        FROM_PODS,
+        puts("others", pods(endpoint("10.8.0.6", "node-1"), endpoint("10.8.1.5", "node-2"))),
+        puts("one ends", pods(endpoint("10.8.0.6", "node-1", terminating=True), TWO_PODS[1])),
+        pods_that_nobody_takes,
+        puts("none", pods()),
+        puts("again", pods(*TWO_PODS)),
+    ),
+    "to pods and back": (
+        CREATE,
+        puts("slices", pods(*TWO_PODS)),
+        puts("to pods", straight()),
+        puts("others", pods(endpoint("10.8.0.6", "node-1"), TWO_PODS[1])),
+        puts("back", straight("")),
+        puts("to pods again", straight()),
+    ),
+    "pods in a new zone": (
+        FROM_PODS,
+        a_node_in_a_new_zone,
+        puts("pods there", pods(*TWO_PODS, A_POOL)),
+        a_node_loses_its_instance,
+        puts("and its pods", pods(TWO_PODS[0], A_POOL)),
+        it_comes_back,
+    ),
+    "groups for others": (
+        FROM_PODS,
+        puts("exposed", straight('{"ingress": true, "exposed_ports": {"80": {}}}')),
+        puts("for others only", straight('{"exposed_ports": {"80": {}}}')),
+        puts("with a name", straight('{"exposed_ports": {"80": {"name": "for-others"}}}')),
+        puts("another name", straight('{"exposed_ports": {"80": {"name": "for-many"}}}')),
+        puts("none", straight("")),
+    ),
+    "a Service goes with its Ingress": (
+        FROM_PODS,
+        drops("all at once", ("Ingress", "shop/other"), *PODS_GO, ("Ingress", "shop/web")),
+        puts("it is made again", straight(), pods(*TWO_PODS), web(), other()),
+        drops("a Service", *PODS_GO),
+        puts("its targets", web(("/", "api:8080"))),
     ),
     "a stranger's URL map": (
         CREATE,
