@@ -87,7 +87,11 @@ def serving(world: World, ingresses: Mapping[str, Body], fronts: Callable[[str],
         kind: {body["name"]: body for body in world.resources(kind)}
         for kind in ("forwardingRules", *PROXIES, "urlMaps", "backendServices")
     }
-    groups = {body["selfLink"] for body in world.resources("instanceGroups")}
+    groups = {
+        body["selfLink"]
+        for kind in ("instanceGroups", "networkEndpointGroups")
+        for body in world.resources(kind)
+    }
     ready = {
         name
         for name, body in bodies["backendServices"].items()
