@@ -42,13 +42,13 @@ def others(snapshot: Snapshot, namer: Namer, config: Config) -> Others:
     keys = {firewall.key(namer, config), *cluster.group_keys(nodes, namer, config)}
     services = {name for one in found for name in services_of(one, config)}
     ports = [
-        (name, port)
+        (service.metadata, port)
         for name in services
         if (service := snapshot.services.get(name))
         for port in service.spec.ports or ()
     ]
     node_ports = {port.node_port for _, port in ports if port.node_port}
-    groups = {namer.neg(*name.split("/"), port.port) for name, port in ports}
+    groups = {namer.neg(meta.namespace, meta.name, port.port) for meta, port in ports}
     for name in (*map(namer.backend, node_ports), *groups):
         for kind in (Kind.BACKEND_SERVICE, Kind.HEALTH_CHECK):
             keys.add(ResourceKey(config.project, kind, GLOBAL, name))

@@ -389,6 +389,8 @@ def seen(house: House, theirs: Mapping[str, set[str]]) -> dict[str, Any]:
             for place, fields in theirs.items():
                 left_out |= fields if key.endswith(place) else set()
             state[key] = {k: v for k, v in body.items() if k not in left_out}
+            if "backends" in body:
+                state[key]["backends"] = sorted(map(str, body["backends"]))  # a set, in truth
             if "/networkEndpointGroups/" in key:
                 state[key]["endpoints"] = sorted(map(str, body.get("endpoints", ())))
     return state

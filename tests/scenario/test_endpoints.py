@@ -9,7 +9,7 @@ from glbc.model.calls import Call, Verb
 from glbc.model.keys import Kind
 from glbc.plan.planner import Op
 from tests.bench.endpoints import Site
-from tests.scenario.test_negs import NEG, WEB, A, B, front, members, pods, shop
+from tests.scenario.test_negs import NEG, TWO, WEB, A, B, front, members, pods, shop
 from tests.support.house import House
 
 ATTACH, DETACH = Verb.ATTACH_ENDPOINTS, Verb.DETACH_ENDPOINTS
@@ -169,3 +169,60 @@ def test_what_an_attach_has_done_is_no_reason_to_translate_again() -> None:
         seen.append(site.loop.turn.desired)
     assert len(seen) > 12
     assert all(one is seen[0] for one in seen)
+
+
+# Strangers ----------------------------------------------------------------------------------------
+
+
+def by_hand(house: House, verb: str, *addresses: str) -> None:
+    """Attach or detach endpoints in the first zone, as somebody does who has the permission."""
+    path = f"/compute/v1/projects/demo/zones/{A}/networkEndpointGroups/{NEG}"
+    rows = [{"instance": "node-1", "ipAddress": one, "port": 8080} for one in addresses]
+    house.cloud._ask("POST", f"{path}/{verb}", {"networkEndpoints": rows})
+    house.clock.advance(5)
+
+
+def test_what_somebody_attaches_and_detaches_by_hand_is_put_right_by_the_next_resync() -> None:
+    house = shop()
+    by_hand(house, "attachNetworkEndpoints", "10.8.0.77")
+    by_hand(house, "detachNetworkEndpoints", "10.8.0.5")
+    assert members(house)[A] == ["10.8.0.77:8080"]
+    house.loop.resync()
+    house.settle()
+    assert members(house) == {A: ["10.8.0.5:8080"], B: ["10.8.1.5:8080"]}
+
+
+def test_what_somebody_attached_that_is_to_come_anyway_is_no_trouble() -> None:
+    house = shop()
+    by_hand(house, "attachNetworkEndpoints", "10.8.0.6")
+    house.apply(pods(*TWO, endpoint("10.8.0.6", "node-1")))
+    house.settle()
+    assert members(house)[A] == ["10.8.0.5:8080", "10.8.0.6:8080"]
+    assert house.refused() == []
+
+
+def test_a_group_that_somebody_deletes_comes_back_with_its_pods() -> None:
+    house = House(default_backend_service="")
+    house.apply(front(neg='{"exposed_ports": {"80": {}}}'), pods(*TWO))
+    house.settle()
+    path = f"/compute/v1/projects/demo/zones/{A}/networkEndpointGroups/{NEG}"
+    house.cloud._ask("DELETE", path)
+    house.clock.advance(5)
+    house.apply(pods(*TWO, endpoint("10.8.0.6", "node-1")))  # before any list has told of it
+    house.settle()
+    assert members(house) == {A: ["10.8.0.5:8080", "10.8.0.6:8080"], B: ["10.8.1.5:8080"]}
+
+
+def test_somebody_elses_group_of_our_name_is_left_alone_and_the_other_zones_serve() -> None:
+    house = House(default_backend_service="")
+    body = {"networkEndpointType": "GCE_VM_IP_PORT", "network": "global/networks/default"}
+    house.gce.seed("networkEndpointGroups", f"zones/{A}", NEG, {**body, "description": "mine"})
+    before = {k: v for k, v in house.gce.dump().items() if NEG in k}
+    house.apply(front(), WEB, pods(*TWO))
+    house.settle()
+    assert members(house) == {A: [], B: ["10.8.1.5:8080"]}
+    assert house.address("shop/web")
+    house.kube.delete("Ingress", "shop/web")
+    house.settle(patience=700)
+    assert {k: v for k, v in house.gce.dump().items() if NEG in k} == before
+    assert house.ingress("shop/web") is None
