@@ -123,7 +123,7 @@ class CloudConfig(Section, frozen=True):
     anonymous: Flag = False
     # send no credentials; for fakes only
     workers: Workers = 32
-    # cloud calls at a time, 1-256; also the size of the connection pool
+    # cloud calls at a time, 1-256, and as many more for endpoints; the connection pool has room for both
     operation_timeout_sec: WaitSec = 600
     # seconds, 1-86400; how long one operation may take before its resource is read again
     call_timeout_sec: CallSec = 60
@@ -132,7 +132,10 @@ class CloudConfig(Section, frozen=True):
     # lists, gets and reads of health; under half of the 1500 that Google's page of rate quotas (compute/docs/api-rate-limits)
     # gave a project for `read_requests`; the simplified quotas that follow on them are higher; 0: no limit
     writes_per_min: Count = 700
-    # mutations; likewise (`default`)
+    # mutations, but for those of endpoints; likewise (`default`)
+    endpoints_per_min: Count = 700
+    # attaching and detaching endpoints, up to 500 of a group at once, so that neither URL maps nor a
+    # resync hold them up; likewise
     waits_per_min: Count = 700
     # waits for operations; likewise; those in zones are heavy-weight reads of their region, and there are few
 

@@ -7,7 +7,7 @@ others while nobody serves there. The wait is bounded, so that no rollout hangs 
 once True stays so: a gate that closes again would take a whole Service away when the cloud stumbles.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -22,7 +22,13 @@ from glbc.model.views import GATE, Pod
 from glbc.status import Told
 from glbc.translate.pods import Pods, Seated, serving
 
-TIMEOUT_SEC: Final = 600.0  # after a pod was made it is taken for ready, as upstream has it
+TIMEOUT_SEC: Final = 600.0  # after a pod was made it is taken for ready, as upstream has it …
+LEAST_SEC: Final = 60.0  # … but not before we have tried for so long: nobody may have been there
+
+NO_GROUP: Final = (
+    "it belongs into no network endpoint group: no Service that has such groups lists it, or its "
+    "endpoint cannot be in one: see the Events of the Service"
+)
 
 
 class Seat(msgspec.Struct, frozen=True):
@@ -30,9 +36,8 @@ class Seat(msgspec.Struct, frozen=True):
 
     group: ResourceKey
     endpoint: Endpoint
-    services: tuple[
-        ResourceKey, ...
-    ] = ()  # one of them is enough; none: nobody asks for its health
+    expected: bool  # is it, or will it be, behind a backend service?
+    services: tuple[ResourceKey, ...] = ()  # one of them is enough
     lacks: str = ""  # what must come before anybody can be asked
 
     def __str__(self) -> str:
@@ -53,14 +58,15 @@ class Waiting(msgspec.Struct, frozen=True):
     """A pod that waits, and where its endpoints are."""
 
     pod: Pod
+    since: float  # seconds since 1970: when we have begun to look after it
     seats: tuple[Seat, ...]
 
     @property
     def expires(self) -> float:
         """The moment, in seconds since 1970, at which it has waited for long enough."""
         created = self.pod.metadata.creation_timestamp
-        since = datetime.fromisoformat(created).timestamp() if created else float("inf")
-        return since + TIMEOUT_SEC
+        made = datetime.fromisoformat(created).timestamp() if created else self.since
+        return max(made + TIMEOUT_SEC, self.since + LEAST_SEC)
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -78,11 +84,14 @@ def waits(pod: Pod) -> bool:
     return pod.gate is None or pod.gate.status != "True"
 
 
-def waiting(pods: Collection[Pod], groups: Pods, actual: Graph[Observed]) -> list[Waiting]:
+def waiting(
+    pods: Collection[Pod], since: Mapping[str, float], groups: Pods, actual: Graph[Observed]
+) -> list[Waiting]:
     """Return where the endpoints of pods are, and what each still lacks.
 
     Args:
         pods: that wait.
+        since: uid of each -> when we have begun to look after it, seconds since 1970.
         groups: who is wanted in which group.
         actual: the newest actual graph.
     """
@@ -93,7 +102,9 @@ def waiting(pods: Collection[Pod], groups: Pods, actual: Graph[Observed]) -> lis
         if one.group.service.namespace in namespaces:
             for name, seat in _seats(one, by_name, actual):
                 seats[name].append(seat)
-    return [Waiting(pod, tuple(seats[name])) for name, pod in by_name.items()]
+    return [
+        Waiting(pod, since[pod.metadata.uid], tuple(seats[name])) for name, pod in by_name.items()
+    ]
 
 
 def verdict(one: Waiting, is_healthy: Callable[[Seat], bool], now: float) -> Verdict:
@@ -104,19 +115,19 @@ def verdict(one: Waiting, is_healthy: Callable[[Seat], bool], now: float) -> Ver
         is_healthy: tells whether the cloud has called an endpoint HEALTHY since it may be asked.
         now: seconds since 1970.
     """
-    checked = [seat for seat in one.seats if seat.services or seat.lacks]
-    missing = next((seat.lacks for seat in checked if seat.lacks), "")
-    sick = next((str(seat) for seat in checked if not seat.lacks and not is_healthy(seat)), "")
+    served = [seat for seat in one.seats if seat.expected]
+    missing = next((seat.lacks for seat in served or one.seats if seat.lacks), "")
     if not one.seats:
-        missing = "no network endpoint group has it: no Service that lists this pod has any"
-    elif not missing and sick:
-        missing = f"{sick} is not HEALTHY yet"
-    if not missing and checked:
-        told = "; ".join(f"{seat} is HEALTHY" for seat in checked)
-        return Verdict("True", Told.NEG_READY, told)
-    if not missing:
+        missing = NO_GROUP
+    elif not missing and not served:
         told = f"{one.seats[0]}: no backend service uses it, so nobody asks for its health"
         return Verdict("True", Told.NEG_WITHOUT_HEALTH_CHECK, told)
+    elif not missing:
+        sick = next((seat for seat in served if not is_healthy(seat)), None)
+        if sick is None:
+            told = "; ".join(f"{seat} is HEALTHY" for seat in served)
+            return Verdict("True", Told.NEG_READY, told)
+        missing = f"{sick} is not HEALTHY yet"
     if now >= one.expires:
         told = f"taken for ready {TIMEOUT_SEC / 60:.0f} minutes after it was made: {missing}"
         return Verdict("True", Told.NEG_TIMEOUT, told)
@@ -171,7 +182,7 @@ def _seats(
     for name, address, port in listed:
         if (found := wanted.get((address, port))) is not None:
             key, endpoint = found
-            yield name, _seat(Seat(key, endpoint), places[key])
+            yield name, _seat(Seat(key, endpoint, places[key].expected), places[key])
 
 
 def _place(one: Seated, key: ResourceKey, actual: Graph[Observed]) -> Place:

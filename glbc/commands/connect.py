@@ -133,6 +133,7 @@ def open_cloud(config: Config, fence: Fence = ALONE, heard: Heard = unheard) -> 
             {
                 Class.READ: config.cloud.reads_per_min,
                 Class.WRITE: config.cloud.writes_per_min,
+                Class.ENDPOINTS: config.cloud.endpoints_per_min,
                 Class.WAIT: config.cloud.waits_per_min,
             }
         ),

@@ -37,7 +37,7 @@ from glbc.errors import (
 )
 from glbc.model import codec
 from glbc.model.calls import Call, Verb
-from glbc.model.graph import Observed
+from glbc.model.graph import Observed, Ownership
 from glbc.model.health import UNKNOWN, Member, of_members
 from glbc.model.keys import Kind, Ref, ResourceKey
 from glbc.model.kinds import ROWS
@@ -77,6 +77,12 @@ def _seats(kind: str, members: Sequence[Any]) -> Body:
 def seat(group: ResourceKey, member: Any) -> Seat:
     """Return who it is that cannot join: an instance whatever the group, or an endpoint of this one."""
     return member.to if isinstance(member, Ref) else (group, member)
+
+
+def moves_endpoints(action: Action) -> bool:
+    """Tell whether an action does nothing but attach and detach endpoints."""
+    fields = {change.field for change in action.changes}
+    return action.op is Op.UPDATE and fields == {"network_endpoints"}
 
 
 class Runner:
@@ -251,7 +257,7 @@ class Attempt:
         shared = not live.unmanaged.isdisjoint(change.field for change in patched)
         fingerprint = live.fingerprint
         fresh: Body | None = None
-        if clears or shared or not fingerprint:
+        if clears or shared or not (fingerprint or moves_endpoints(action)):
             fresh = self.read(key)
             if fresh is None:
                 return
@@ -319,7 +325,10 @@ class Attempt:
         try:
             self._send(verb, key, _seats(key.kind, members))
         except (NotFound, Rejected) as refusal:
-            if len(members) > 1:
+            if verb is Verb.DETACH_ENDPOINTS and (left := self._left_in(key, members)) != members:
+                if left:
+                    self._move(verb, key, left)
+            elif len(members) > 1:
                 half = len(members) // 2
                 self._move(verb, key, members[:half])
                 self._move(verb, key, members[half:])
@@ -327,6 +336,15 @@ class Attempt:
                 self.misfits[seat(key, members[0])] = refusal
             elif key.kind == Kind.INSTANCE_GROUP and not isinstance(refusal, NotFound):
                 raise  # an instance that is gone has left its group
+
+    def _left_in(self, group: ResourceKey, endpoints: Sequence[Any]) -> Sequence[Any]:
+        """Return who of them is in the group: with its instance an endpoint goes by itself."""
+        body = self.read(group)
+        self.was_read = False  # what is sent next makes it old
+        if body is None:
+            raise NotFound(f"{group}: is not there any more")
+        there: Any = codec.observed(group, body, Ownership.OWNED, self.read_began).spec
+        return [one for one in endpoints if one in (there.network_endpoints or ())]
 
     def _send(
         self, verb: Verb, key: ResourceKey, body: Body | None, query: Mapping[str, str] = {}

@@ -48,6 +48,7 @@ class Readiness:
         self._clock = clock
         self._pods: Mapping[str, Pod] = {}
         self._waits: tuple[Pod, ...] = ()  # of these pods
+        self._seen: dict[str, float] = {}  # uid -> since when we look after it, seconds since 1970
         self._since: dict[Asked, float] = {}  # monotonic
         self._answers: dict[Probe, Answer] = {}
         self._reading: set[Probe] = set()
@@ -61,11 +62,14 @@ class Readiness:
             self._waits = tuple(pod for pod in self._pods.values() if readiness.waits(pod))
         if not (self._waits and leads):
             self._due = []
-            for memory in (self._since, self._answers, self._open):
+            for memory in (self._seen, self._since, self._answers, self._open):
                 memory.clear()
             return
-        found = readiness.waiting(self._waits, turn.desired.shared.pods, turn.actual)
-        now = self._clock.monotonic()
+        now, today = self._clock.monotonic(), self._clock.time()
+        uids = (pod.metadata.uid for pod in self._waits)
+        self._seen = {uid: self._seen.get(uid, today) for uid in uids}
+        groups = turn.desired.shared.pods
+        found = readiness.waiting(self._waits, self._seen, groups, turn.actual)
         asked = {at for one in found for seat in one.seats for at in _asked(one, seat)}
         self._since = {at: self._since.get(at, now) for at in asked}
         probes = {at.probe for at in asked}

@@ -1,4 +1,4 @@
-"""Threads that run jobs: a pool for the cloud, one for Kubernetes patches, one for events.
+"""Threads that run jobs: pools for the cloud, one for Kubernetes patches, one for events.
 
 They hand outcomes back through queues and ring a bell; they share nothing else with the loop.
 """
@@ -11,8 +11,16 @@ from typing import Final, TypeVar
 
 import structlog
 
-from glbc.engine.executor import Runner
-from glbc.engine.jobs import HealthJob, Job, ListJob, OperationsJob, Outcome, QuotaJob
+from glbc.engine.executor import Runner, moves_endpoints
+from glbc.engine.jobs import (
+    ActionJob,
+    HealthJob,
+    Job,
+    ListJob,
+    OperationsJob,
+    Outcome,
+    QuotaJob,
+)
 from glbc.engine.ports import Clock, Cluster, Fence
 from glbc.engine.term import ALONE
 from glbc.errors import CloudError, ClusterError, NotLeading
@@ -29,7 +37,11 @@ OBSERVES: Final = (ListJob, HealthJob, OperationsJob, QuotaJob)
 
 
 class ThreadWorkers:
-    """`cloud-n` for actions and reads, `observe-n` for lists and health, `publish` and `events` for Kubernetes."""
+    """Pools that never wait for each other.
+
+    `cloud-n` for actions and reads, `endpoints-n` for pods that come and go, `observe-n` for lists and
+    health, `publish` and `events` for Kubernetes.
+    """
 
     def __init__(
         self,
@@ -47,6 +59,7 @@ class ThreadWorkers:
         self._ring = ring
         self._fence = fence
         self._cloud = ThreadPoolExecutor(threads, thread_name_prefix="cloud")
+        self._endpoints = ThreadPoolExecutor(threads, thread_name_prefix="endpoints")
         self._observe = ThreadPoolExecutor(4, thread_name_prefix="observe")
         self._publisher = ThreadPoolExecutor(1, thread_name_prefix="publish")
         self._teller = ThreadPoolExecutor(1, thread_name_prefix="events")
@@ -55,8 +68,12 @@ class ThreadWorkers:
         self._stopped = False
 
     def start(self, job: Job) -> None:
-        """Run the job as soon as a thread is free; what is asked never waits behind actions."""
-        pool = self._observe if isinstance(job, OBSERVES) else self._cloud
+        """Run the job as soon as a thread of its pool is free."""
+        pool = self._cloud
+        if isinstance(job, OBSERVES):
+            pool = self._observe
+        elif isinstance(job, ActionJob) and moves_endpoints(job.action):
+            pool = self._endpoints
         pool.submit(self._run, job)
 
     def publish(self, write: Write) -> None:
@@ -80,7 +97,10 @@ class ThreadWorkers:
     def stop(self, seconds: float) -> frozenset[str]:
         """Start nothing more; wait for what is under way, and tell what has not ended."""
         self._stopped = True
-        pools = {CLOUD: (self._cloud, self._observe), CLUSTER: (self._publisher, self._teller)}
+        pools = {
+            CLOUD: (self._cloud, self._endpoints, self._observe),
+            CLUSTER: (self._publisher, self._teller),
+        }
         waits = []
         for where, pool in ((where, pool) for where, some in pools.items() for pool in some):
             pool.shutdown(wait=False, cancel_futures=True)

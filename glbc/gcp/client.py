@@ -42,6 +42,7 @@ SCOPES: Final = ("https://www.googleapis.com/auth/compute",)
 PAGE_SIZE: Final = 500  # the API's maximum
 WAIT_SEC: Final = 150.0  # `operations.wait` answers after some two minutes at the latest
 SPARE_CONNECTIONS: Final = 4  # for lists and commands, beside the workers
+ENDPOINTS: Final = frozenset({Verb.ATTACH_ENDPOINTS, Verb.DETACH_ENDPOINTS})
 INCOMPLETE: Final = frozenset({"UNREACHABLE", "PARTIAL_SUCCESS"})  # warnings of lists
 CHATTER: Final = "GOOGLE_SDK_PYTHON_LOGGING_SCOPE"  # lets the library log whole requests: keys, too
 UNDONE: Final = "status != DONE"  # as the API's reference writes a filter
@@ -92,7 +93,7 @@ class GoogleCloud:
         project: the project that lists look at; calls go to the project of their key.
         endpoint: base URL without path or trailing slash; "" is Google's own.
         anonymous: send no credentials (for a fake).
-        workers: how many threads call at the same time.
+        workers: how many threads call at the same time, and as many more for endpoints.
         call_timeout_sec: limit for one HTTP request.
         operation_timeout_sec: limit for an operation, from the moment it was accepted.
         projects: kinds that live in another project.
@@ -137,7 +138,7 @@ class GoogleCloud:
             client = getattr(self._library.compute, name)(
                 credentials=credentials, client_options=options
             )
-            self._widen(client, workers + SPARE_CONNECTIONS)
+            self._widen(client, 2 * workers + SPARE_CONNECTIONS)
             self._clients[name] = client
 
     def close(self) -> None:
@@ -266,10 +267,12 @@ class GoogleCloud:
         request = self._mutation(row, mutation, call)
         method = getattr(self._clients[row.client], mutation.method)
         check = self._in_this_term(what)
-        send = partial(self._send, what, method, request, Class.WRITE, check=check)
+        calls = Class.ENDPOINTS if call.verb in ENDPOINTS else Class.WRITE
+        send = partial(self._send, what, method, request, calls, check=check)
         operation = self._retry.mutation(send)
         if not _is_done(operation):
-            operation = self._wait(what, call.key, operation.get("name", ""))
+            name = operation.get("name", "")
+            operation = self._wait(what, call.key, name, patient=calls is Class.WRITE)
         error = failed(what, operation)
         if error is not None:
             raise error
@@ -303,8 +306,8 @@ class GoogleCloud:
                     _refuse_partial(f"{what}: {scope}", part)
                     yield from part.get(kind, ())
 
-    def _wait(self, what: str, key: ResourceKey, operation: str) -> Body:
-        """Return the operation when it is done.
+    def _wait(self, what: str, key: ResourceKey, operation: str, *, patient: bool) -> Body:
+        """Return the operation when it is done; a patient one leaves the reserve to endpoints.
 
         Whatever goes wrong with the waiting itself says nothing about the resource: it must not
         look like an answer about it.
@@ -318,7 +321,8 @@ class GoogleCloud:
 
         def ask() -> Body:
             timeout_sec = min(WAIT_SEC, max(1.0, deadline - time.monotonic()))
-            return self._send(f"{what}: wait", wait, request, Class.WAIT, timeout_sec=timeout_sec)
+            told, calls = f"{what}: wait", Class.WAIT
+            return self._send(told, wait, request, calls, patient=patient, timeout_sec=timeout_sec)
 
         try:
             return self._retry.until(ask, _is_done, self._operation_timeout_sec)

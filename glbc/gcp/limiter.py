@@ -2,8 +2,10 @@
 
 The cloud counts per project and minute, and people and other programs share the count, so the
 defaults stay under half of it. What is read for its own sake (lists, health) leaves a reserve to what an
-edit needs. A class that the cloud refuses (403 rateLimitExceeded) rests until the next minute, which
-is when the cloud begins to count anew.
+edit needs, and who waits for another operation leaves one to who waits for endpoints. Pods that come and
+go have a class of their own: whom requests are sent to never waits behind URL maps or a resync. A class
+that the cloud refuses (403 rateLimitExceeded) rests until the next minute, which is when the cloud
+begins to count anew.
 """
 
 import threading
@@ -26,6 +28,7 @@ class Class(StrEnum):
 
     READ = "reads"
     WRITE = "writes"
+    ENDPOINTS = "endpoints"  # those that come to network endpoint groups, and those that go
     WAIT = "waits"  # for operations
 
 
@@ -101,7 +104,7 @@ class _Bucket:
         """Take one call and return 0, or return the seconds until there is one."""
         self._calls = min(self._rate, self._calls + (now - self._at) * self._rate / MINUTE_SEC)
         self._at = now
-        least = 1.0 + (self._rate * RESERVE if patient else 0.0)
+        least = min(self._rate, 1.0 + (self._rate * RESERVE if patient else 0.0))
         if self._calls >= least:
             self._calls -= 1.0
             return 0.0

@@ -7,6 +7,7 @@ nobody asked anything of has no such key, and its description is ingress-gce's, 
 
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final
 
 KEY: Final = "glbc.gcp.kubernetes.io/set"
@@ -36,6 +37,7 @@ def users_in(description: str) -> str:
     return f"service {service}" if service else ""
 
 
+@lru_cache(4096)  # asked each turn of each group
 def service_port_in(description: str) -> tuple[str, str]:
     """Return the Service, `namespace/name`, and the port that an endpoint group is of; "" if not said."""
     _, known = _parts(description)

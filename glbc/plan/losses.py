@@ -46,13 +46,12 @@ def hold_losses(plan: Plan, judge: Judge) -> Plan:
     actions: list[Action] = []
     held: list[Blocked] = []
     for action in plan.actions:
-        rest = without_losses(action)
-        why = judge(action) if rest is not action else None
-        if why is not None:
+        why = judge(action)
+        rest = action if why is None else without_losses(action)
+        if why is not None and rest is not action:
             held.append(_held(action, why))
-        kept = action if why is None else rest
-        if kept is not None:
-            actions.append(kept)
+        if rest is not None:
+            actions.append(rest)
     if not held:
         return plan
     return _without_stuck(Plan(tuple(actions), (*plan.blocked, *held)))

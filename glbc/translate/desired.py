@@ -77,7 +77,8 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
             now < self.until
             and (old.balancing, old.instance_tags) == (new.balancing, new.instance_tags)
             and (old.firewalls, old.misfits) == (new.firewalls, new.misfits)
-            and (old.endpoint_groups, old.unfit) == (new.endpoint_groups, new.unfit)
+            and self.shared.groups_hold(old.endpoint_groups, new.endpoint_groups)
+            and old.unfit == new.unfit
             and (old.refused, old.checks) == (new.refused, new.checks)
             and (old.unlisted, old.left_behind) == (new.unlisted, new.left_behind)
             and all(one.hints_hold(new, now) for one in self.read.values())

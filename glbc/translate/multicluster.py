@@ -1,7 +1,8 @@
 """Ingresses of class `gce-multi-cluster`: somebody else's, who uses what looks like ours.
 
-Another controller builds their load balancers on this cluster's instance groups and named ports
-(igce#836). They are ignored, and nothing that could be theirs is ever collected.
+Another controller builds their load balancers on this cluster's instance groups and named ports, and
+on its endpoint groups (igce#836). They are ignored, and nothing that could be theirs is ever collected;
+whose pods are in an endpoint group is kept right.
 """
 
 from typing import Final
@@ -40,18 +41,19 @@ def others(snapshot: Snapshot, namer: Namer, config: Config) -> Others:
     nodes, _ = cluster.machines(snapshot)
     keys = {firewall.key(namer, config), *cluster.group_keys(nodes, namer, config)}
     services = {name for one in found for name in services_of(one, config)}
-    ports = {
-        port.node_port
+    ports = [
+        (service.metadata, port)
         for name in services
         if (service := snapshot.services.get(name))
         for port in service.spec.ports or ()
-        if port.node_port
-    }
-    for port in ports:
+    ]
+    node_ports = {port.node_port for _, port in ports if port.node_port}
+    groups = {namer.neg(meta.namespace, meta.name, port.port) for meta, port in ports}
+    for name in (*map(namer.backend, node_ports), *groups):
         for kind in (Kind.BACKEND_SERVICE, Kind.HEALTH_CHECK):
-            keys.add(ResourceKey(config.project, kind, GLOBAL, namer.backend(port)))
+            keys.add(ResourceKey(config.project, kind, GLOBAL, name))
     for one in found:
         for scheme in Scheme:
             names = namer.frontend(scheme, one.metadata.namespace, one.metadata.name)
             keys.update(FrontEndKeys.of(names, config).all())
-    return Others(frozenset(keys), frozenset(ports))
+    return Others(frozenset(keys), frozenset(node_ports))

@@ -2,7 +2,8 @@
 
 Endpoints come from EndpointSlices, ready or not, as in ingress-gce: the load balancer's own health
 check decides who gets requests. A terminating pod leaves at once, unless nobody else is ready yet:
-then it serves on for as long as it can. A Service without a slice says nothing, not "nobody".
+then it serves on for as long as it can. A Service without a slice says nothing, not "nobody". A zone
+whose last node and last pod have gone has no group any more.
 """
 
 import json
@@ -78,7 +79,7 @@ class Seated(msgspec.Struct, frozen=True, kw_only=True):
     group: Group
     slices: tuple[EndpointSlice, ...]
     places: Places
-    zones: tuple[str, ...]  # with a group, sorted
+    zones: tuple[str, ...]  # with a group though nobody be in it, sorted
     live: Mapping[str, tuple[Endpoint, ...]] | None  # zone → who is in it; None: it did not matter
     unfit: Mapping[tuple[ResourceKey, Endpoint], str]
     resources: tuple[Resource, ...]
@@ -119,6 +120,10 @@ class Pods(msgspec.Struct, frozen=True, kw_only=True):
         for one in self.groups.values():
             yield from one.findings
 
+    def watched(self) -> frozenset[str]:
+        """Return the names of the groups that rest on who is in them now."""
+        return frozenset(name for name, one in self.groups.items() if one.live is not None)
+
     def ports(self) -> frozenset[int]:
         """Return the ports of pods that are probed."""
         return frozenset(port for one in self.groups.values() for port in one.ports)
@@ -152,11 +157,12 @@ def seated(
     for group in groups:
         where = f"{group.service.namespace}/{group.service.name}"
         now = live.get(group.name, {})
+        known = places.zones and where in slices.by_service
         base = Seated(
             group=group,
             slices=slices.by_service.get(where, ()),
             places=places,
-            zones=tuple(sorted({*places.zones, *now})),
+            zones=places.zones if known else tuple(sorted({*places.zones, *now})),
             live=now,
             unfit={one: why for one, why in hints.unfit.items() if one[0].name == group.name},
             resources=(),

@@ -13,7 +13,7 @@ from glbc.model.finding import Finding, ObjectRef, Severity
 from glbc.model.graph import Resource
 from glbc.model.keys import Kind, ResourceKey
 from glbc.model.loadbalancer import Backend
-from glbc.model.views import Hints, Snapshot
+from glbc.model.views import Hints, LiveGroup, Snapshot
 from glbc.naming import Namer
 from glbc.translate import cluster, firewall, lower, multicluster, probes
 from glbc.translate.backend import key_of
@@ -44,6 +44,17 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     lowered: Mapping[Wanted, tuple[Resource, ...]] = {}  # by backend
     probed: probes.Probed = probes.Probed()  # what pods say of health checks
     pods: Pods = Pods()  # who is in endpoint groups
+    watched: frozenset[str] = frozenset()  # names of the groups whose live endpoints were looked at
+
+    def groups_hold(
+        self, old: Mapping[ResourceKey, LiveGroup], new: Mapping[ResourceKey, LiveGroup]
+    ) -> bool:
+        """Tell whether two views of the live groups are alike in all that was looked at."""
+        return old.keys() == new.keys() and all(
+            (there.service, there.port) == (new[key].service, new[key].port)
+            and (key.name not in self.watched or there.endpoints == new[key].endpoints)
+            for key, there in old.items()
+        )
 
 
 class Sharing:
@@ -100,6 +111,7 @@ class Sharing:
             lowered=lowered,
             probed=probed,
             pods=pods,
+            watched=pods.watched() | {key.name for key in self._keep},
         )
 
     def _pods(self) -> Pods:

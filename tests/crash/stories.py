@@ -120,14 +120,7 @@ def cold(house: House) -> None:
     house.gce.health.warmup = 20.0
 
 
-def straight() -> dict[str, Any]:
-    """Return the Service whose pods the load balancer reaches without a node port between."""
-    manifest = service("shop/front", "80", kind="ClusterIP", target=8080)
-    manifest["metadata"]["annotations"] = {"cloud.google.com/neg": '{"ingress": true}'}
-    return manifest
-
-
-def pods(*numbers: int) -> Step:
+def gated(*numbers: int) -> Step:
     """Return the step after which these pods are behind the Service, each on its node."""
     nodes = {1: "node-1", 2: "node-2", 3: "node-33", 4: "node-1"}
     made = [
@@ -175,6 +168,34 @@ def the_stranger_goes(house: House) -> None:
     house.loop.resync()
 
 
+def pods(*endpoints: dict[str, Any]) -> dict[str, Any]:
+    """Return who is behind the Service that serves from pods."""
+    return endpoint_slice("shop/front-x", "front", endpoints, "8080")
+
+
+def straight(neg: str = '{"ingress": true}', *, more: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the first Service with this word on endpoint groups."""
+    made = service("shop/front", "80->30301", *more, target=8080)
+    made["metadata"]["annotations"] = {"cloud.google.com/neg": neg} if neg else {}
+    return made
+
+
+def a_node_loses_its_instance(house: House) -> None:
+    """Lose a node, its instance and so its endpoints, while the slices still name its pods."""
+    a_zone_goes(house)
+    house.loop.resync()
+
+
+def pods_that_nobody_takes(house: House) -> None:
+    """Add endpoints whose addresses the cloud refuses, and what it takes."""
+    odd = (endpoint("192.168.0.9", "node-1"), endpoint("10.8.1.9", "node-1"))
+    house.apply(pods(*TWO_PODS, *odd, endpoint("10.8.0.7", "node-1")))
+
+
+TWO_PODS: Final = (endpoint("10.8.0.5", "node-1"), endpoint("10.8.1.5", "node-2"))
+FROM_PODS: Final = puts("create", straight(), pods(*TWO_PODS), *SERVICES[1:], web(), other())
+PODS_GO: Final = (("Service", "shop/front"), ("EndpointSlice", "shop/front-x"))
+A_POOL: Final = endpoint("10.8.2.5", "node-33")
 ORPHAN: Final = "glbc.gcp.kubernetes.io/orphan"
 CREATE: Final = puts("create", *SERVICES, web(), other())
 TWO_PATHS: Final = web(("/", "front:80"), ("/api", "api:8080"))
@@ -254,10 +275,10 @@ STORIES: Final[Mapping[str, tuple[Step, ...]]] = {
     "pods that wait": (
         cold,
         puts("create", *SERVICES[1:], straight(), web(), other()),
-        pods(1, 2),
+        gated(1, 2),
         a_node_in_a_new_zone,
-        pods(1, 2, 3),
-        pods(2, 3, 4),
+        gated(1, 2, 3),
+        gated(2, 3, 4),
         puts("through nodes", SERVICES[0]),
         puts("and straight again", straight()),
     ),
@@ -276,6 +297,45 @@ STORIES: Final[Mapping[str, tuple[Step, ...]]] = {
         puts("create", *SERVICES, CERTIFICATE, web(secrets=("tls",), **{ORPHAN: "true"}), other()),
         drops("it leaves", ("Ingress", "shop/web")),
         puts("it is made again", web()),
+    ),
+    "pods": (
+        FROM_PODS,
+        puts("others", pods(endpoint("10.8.0.6", "node-1"), endpoint("10.8.1.5", "node-2"))),
+        puts("one ends", pods(endpoint("10.8.0.6", "node-1", terminating=True), TWO_PODS[1])),
+        pods_that_nobody_takes,
+        puts("none", pods()),
+        puts("again", pods(*TWO_PODS)),
+    ),
+    "to pods and back": (
+        CREATE,
+        puts("slices", pods(*TWO_PODS)),
+        puts("to pods", straight()),
+        puts("others", pods(endpoint("10.8.0.6", "node-1"), TWO_PODS[1])),
+        puts("back", straight("")),
+        puts("to pods again", straight()),
+    ),
+    "pods in a new zone": (
+        FROM_PODS,
+        a_node_in_a_new_zone,
+        puts("pods there", pods(*TWO_PODS, A_POOL)),
+        a_node_loses_its_instance,
+        puts("and its pods", pods(TWO_PODS[0], A_POOL)),
+        it_comes_back,
+    ),
+    "groups for others": (
+        FROM_PODS,
+        puts("exposed", straight('{"ingress": true, "exposed_ports": {"80": {}}}')),
+        puts("for others only", straight('{"exposed_ports": {"80": {}}}')),
+        puts("with a name", straight('{"exposed_ports": {"80": {"name": "for-others"}}}')),
+        puts("another name", straight('{"exposed_ports": {"80": {"name": "for-many"}}}')),
+        puts("none", straight("")),
+    ),
+    "a Service goes with its Ingress": (
+        FROM_PODS,
+        drops("all at once", ("Ingress", "shop/other"), *PODS_GO, ("Ingress", "shop/web")),
+        puts("it is made again", straight(), pods(*TWO_PODS), web(), other()),
+        drops("a Service", *PODS_GO),
+        puts("its targets", web(("/", "api:8080"))),
     ),
     "a stranger's URL map": (
         CREATE,

@@ -267,6 +267,28 @@ class Maker:
         spec = {"containers": containers}
         return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
 
+    def endpoint_slice(self) -> Manifest:
+        meta = self.meta(("web-x1", "web-x2", "api-x1"), {})
+        owner = self.one("web", "web", "api", "gone")
+        meta["labels"] = self.one({"kubernetes.io/service-name": owner}, {}, {"x": "y"})
+        rows = [self.endpoint() for _ in range(self.one(0, 1, 2, 3, 120 if self.often(0.1) else 1))]
+        port = self.some({"name": self.one("http", "https", ""), "port": self.one(8080, 1, 65535)})
+        kind = self.one("IPv4", "IPv4", "IPv4", "IPv6", "FQDN")
+        made = {"addressType": kind, "endpoints": rows, "ports": self.one([port], [port], [], None)}
+        api = "discovery.k8s.io/v1"
+        return {"apiVersion": api, "kind": "EndpointSlice", "metadata": meta} | made
+
+    def endpoint(self) -> Manifest:
+        address = self.one("10.8.0.5", "10.8.0.6", "10.8.1.5", "fd00::1", "pod.example.com")
+        flags = {name: self.often() for name in ("ready", "serving", "terminating")}
+        return {"addresses": [address]} | self.some(
+            {
+                "conditions": lambda: self.some(flags),
+                "nodeName": self.one("n1", "n2", "n3.internal", "virtual", "gone"),
+                "targetRef": {"kind": "Pod", "namespace": "shop", "name": self.one("p1", "p2")},
+            }
+        )
+
     def container(self, index: int) -> Manifest:
         made: Manifest = {"name": f"c{index}", "image": "x"}
         if self.often(0.8):
@@ -311,6 +333,7 @@ KINDS: Final[Mapping[str, tuple[Callable[[Maker], Manifest], int]]] = {
     "FrontendConfig": (Maker.frontend_config, 3),
     "BackendConfig": (Maker.backend_config, 3),
     "Pod": (Maker.pod, 4),
+    "EndpointSlice": (Maker.endpoint_slice, 4),
     "Ingress": (Maker.ingress, 6),
 }
 

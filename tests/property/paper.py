@@ -198,7 +198,8 @@ class Paper:
         old = live.spec if live and isinstance(live.spec, compute.BackendService) else None
         for backend in spec.backends or ():
             group = self.truth.get(backend.group.to)
-            if group and group.ownership is Ownership.OWNED and group.key in self.wanted:
+            over_nodes = group is not None and group.key.kind == Kind.INSTANCE_GROUP
+            if over_nodes and group.ownership is Ownership.OWNED and group.key in self.wanted:
                 names = {port.name for port in group.spec.named_ports}
                 known = old is not None and old.port_name == spec.port_name
                 hold("the port is there first", known or spec.port_name in names, group.key)

@@ -32,6 +32,7 @@ PROFILE = settings(
     deadline=None,
     database=None,
 )
+SEEN = frozenset({"Node", "Pod", "EndpointSlice"})  # what values and members come from
 WORLDS = st.integers(0, 2**32).map(random.Random)  # a seed is a world
 
 
@@ -93,7 +94,7 @@ def the_order_of_inputs_does_not_matter(rng: Rng) -> None:
 
 def an_incomplete_view_loses_nothing(rng: Rng) -> None:
     """Additions still happen: what they are made from can be seen."""
-    paper = Careful(a_world(rng), rng, guard=partial(guard.complete_view, complete={"Node", "Pod"}))
+    paper = Careful(a_world(rng), rng, guard=partial(guard.complete_view, complete=SEEN))
     last = paper.run(hands=rng.randint(1, 6))
     hold("comes to rest", not last.actions, last.actions)
     broken = paper.broken()

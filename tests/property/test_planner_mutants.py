@@ -85,7 +85,7 @@ MUTANTS = (
     ),
     (
         planner._gap,
-        "there is None and target.kind in ROWS",
+        "there is None and is_managed(target)",
         "False",
         everything_settles,
         "references exist",

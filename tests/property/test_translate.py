@@ -12,16 +12,16 @@ from fakes.gce.discovery import discovery
 from glbc.config import Config
 from glbc.engine.inventory import Inventory
 from glbc.model import codec, views
-from glbc.model.compute import HostRule, HttpCheck, PathMatcher, PathRule, UrlMap
+from glbc.model.compute import Endpoint, HostRule, HttpCheck, PathMatcher, PathRule, UrlMap
 from glbc.model.graph import Graph, Observed, Resource
 from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey
 from glbc.model.kinds import MANAGED
-from glbc.model.views import Hints, Snapshot
+from glbc.model.views import Hints, LiveGroup, Snapshot
 from glbc.naming import FINALIZER_V1, FINALIZER_V2, Namer, Scheme
 from glbc.ownership import known_names, ownership_of
 from glbc.plan.planner import plan
 from glbc.plan.simulate import rehearse
-from glbc.translate.annotations import ALLOW_HTTP, APP_PROTOCOLS, CLASS, DEFAULT_CLASS
+from glbc.translate.annotations import ALLOW_HTTP, APP_PROTOCOLS, CLASS, DEFAULT_CLASS, NEG
 from glbc.translate.classes import CONTROLLER, PARAMETERS_GROUP, PARAMETERS_KIND
 from glbc.translate.desired import Desired, translate
 from glbc.translate.live import default_of, targets_of
@@ -38,6 +38,7 @@ CONFIGS = st.sampled_from((CONFIG, NO_DEFAULT, LIMITED))
 SCHEMAS = {
     Kind.HEALTH_CHECK: "HealthCheck",
     Kind.INSTANCE_GROUP: "InstanceGroup",
+    Kind.NETWORK_ENDPOINT_GROUP: "NetworkEndpointGroup",
     Kind.BACKEND_SERVICE: "BackendService",
     Kind.URL_MAP: "UrlMap",
     Kind.TARGET_HTTP_PROXY: "TargetHttpProxy",
@@ -112,6 +113,18 @@ PROTOCOLS = tuple(
 )
 
 
+GROUPS = tuple(
+    {NEG: text}
+    for text in (
+        *('{"ingress": true}',) * 6,
+        '{"exposed_ports": {"80": {}}}',
+        '{"ingress": true, "exposed_ports": {"80": {}, "8080": null}}',
+        '{"exposed_ports": {"80": {"name": "for-others"}}}',
+        '{"ingress": "yes"}',
+    )
+)
+
+
 NODE_PORTS = {
     # An API server gives a node port to one Service port only.
     "shop/web": (30080, 30082),
@@ -136,7 +149,9 @@ def _service(rng: random.Random, name: str) -> views.Service:
     )
     return views.Service(
         metadata=views.Meta(
-            name=own, namespace=namespace, annotations=rng.choice((*(None,) * 6, *PROTOCOLS))
+            name=own,
+            namespace=namespace,
+            annotations=rng.choice((*(None,) * 5, *PROTOCOLS, *GROUPS, *GROUPS)),
         ),
         spec=views.ServiceSpec(
             type=rng.choice((*("NodePort",) * 6, "LoadBalancer", "ClusterIP", "ExternalName")),
@@ -198,6 +213,36 @@ def _node(rng: random.Random, name: str) -> views.Node:
     )
 
 
+def _slice(rng: random.Random, name: str) -> views.EndpointSlice:
+    namespace, _, own = name.partition("/")
+    yes_or_no = (*(None,) * 4, True, True, False)
+    endpoints = tuple(
+        views.SliceEndpoint(
+            addresses=(f"10.8.0.{rng.randrange(4)}",),
+            conditions=views.SliceConditions(
+                ready=rng.choice(yes_or_no),
+                serving=rng.choice(yes_or_no),
+                terminating=rng.choice(yes_or_no),
+            ),
+            node_name=rng.choice(("n1", "n2", "gone", "gone", None)),
+        )
+        for _ in range(rng.randrange(5))
+    )
+    ports = tuple(
+        views.SlicePort(name=rng.choice(("http", "http", "", None)), port=port)
+        for port in rng.sample((8080, 9090), rng.choice((0, 1, 1, 1, 2)))
+    )
+    owner = {"kubernetes.io/service-name": own.partition("-")[0]}
+    return views.EndpointSlice(
+        metadata=views.SliceMeta(
+            name=own, namespace=namespace, labels=rng.choice((*(owner,) * 7, None))
+        ),
+        address_type=rng.choice(("IPv4", "IPv4", "IPv4", "IPv6")),
+        endpoints=rng.choice((*(endpoints,) * 7, None)),
+        ports=rng.choice((*(ports,) * 7, None)),
+    )
+
+
 SYSTEM_DEFAULT = views.Service(
     metadata=views.Meta(name="default-http-backend", namespace="kube-system"),
     spec=views.ServiceSpec(
@@ -231,6 +276,7 @@ def _parameters(rng: random.Random, name: str) -> views.IngressParameters:
     )
 
 
+SLICES = tuple(f"shop/{service}-{n}" for service in ("web", "api", "gone") for n in range(2))
 PODS = tuple(f"{namespace}/p{n}" for namespace in ("shop", "kube-system") for n in range(4))
 
 
@@ -251,6 +297,7 @@ def _world(seed: int) -> Snapshot:
         ingress_classes={name: _class(rng, name) for name in ("ours", "nginx", "strict")},
         ingress_parameters=most(_parameters, "strict"),
         pods=most(_pod, *PODS),
+        endpoint_slices=most(_slice, *SLICES),
         complete=frozenset(views.VIEWS) if rng.random() < 0.8 else frozenset(),
     )
 
@@ -276,6 +323,8 @@ for view in (
     views.ServicePort,
     views.NodeCondition,
     views.PodMeta,
+    views.SliceMeta,
+    views.SlicePort,
     views.HttpHeader,
 ):
     fields = {field.name: field.type for field in msgspec.structs.fields(view)}
@@ -293,6 +342,8 @@ ODD_WORLDS = st.builds(
     ingress_parameters=st.dictionaries(TEXT, st.from_type(views.IngressParameters), max_size=2),
     pods=st.dictionaries(TEXT, st.from_type(views.Pod), max_size=3)
     | WORLDS.map(lambda world: world.pods),
+    endpoint_slices=st.dictionaries(TEXT, st.from_type(views.EndpointSlice), max_size=3)
+    | WORLDS.map(lambda world: world.endpoint_slices),
     complete=st.just(frozenset(views.VIEWS)),
 )
 
@@ -303,8 +354,12 @@ def _key(kind: Kind, name: str) -> ResourceKey:
     return ResourceKey("p", kind, GLOBAL, name)
 
 
+NEGS = [NAMER.neg("shop", name, port) for name in ("web", "api") for port in (80, 8080)]
 BACKEND_KEYS = st.sampled_from(
-    [_key(Kind.BACKEND_SERVICE, NAMER.backend(port)) for port in (30080, 30081, 30082, 30999)]
+    [
+        *(_key(Kind.BACKEND_SERVICE, NAMER.backend(n)) for n in (30080, 30081, 30082, 30999)),
+        *(_key(Kind.BACKEND_SERVICE, name) for name in NEGS),
+    ]
 )
 REFS = BACKEND_KEYS.map(Ref)
 
@@ -343,6 +398,23 @@ GROUP_KEYS = st.sampled_from(
         for zone in ("z-a", "z-b")
     ]
 )
+NEG_KEYS = [
+    ResourceKey("p", Kind.NETWORK_ENDPOINT_GROUP, f"zones/{zone}", name)
+    for zone in ("z-a", "z-b")
+    for name in (*NEGS, "for-others")
+]
+ENDPOINTS = st.builds(
+    Endpoint,
+    ip_address=st.sampled_from([f"10.8.0.{n}" for n in range(4)]),
+    port=st.just(8080),
+    instance=st.sampled_from(("n1", "n2")),
+)
+LIVE_GROUPS = st.builds(
+    LiveGroup,
+    service=st.sampled_from(("shop/web", "shop/api", "shop/never")),
+    port=st.sampled_from(("80", "8080")),
+    endpoints=st.lists(ENDPOINTS, max_size=4, unique=True).map(tuple),
+)
 FRONTS = [
     FrontEndKeys.of(NAMER.frontend(scheme, "shop", name), CONFIG)
     for scheme in Scheme
@@ -357,7 +429,13 @@ HINTS = st.builds(
     url_maps=st.dictionaries(MAP_KEYS, _url_maps(), max_size=2),
     protocols=st.dictionaries(BACKEND_KEYS, st.sampled_from(("HTTP", "HTTPS", "TCP")), max_size=2),
     balancing=st.sampled_from(("", "RATE", "UTILIZATION")),
-    refused=st.frozensets(BACKEND_KEYS | CHECK_KEYS | GROUP_KEYS, max_size=3),
+    refused=st.frozensets(
+        BACKEND_KEYS | CHECK_KEYS | GROUP_KEYS | st.sampled_from(NEG_KEYS), max_size=3
+    ),
+    endpoint_groups=st.dictionaries(st.sampled_from(NEG_KEYS), LIVE_GROUPS, max_size=6),
+    unfit=st.dictionaries(
+        st.tuples(st.sampled_from(NEG_KEYS), ENDPOINTS), st.just("refused"), max_size=2
+    ),
     instance_tags=st.dictionaries(
         st.sampled_from(("n1", "n2")),
         st.lists(st.sampled_from(("n", "n1", "x")), max_size=2).map(tuple),
@@ -395,6 +473,10 @@ def test_every_world_is_answered_in_bodies_that_the_api_accepts(snapshot, hints,
         )
         members = [{"instance": link} for link in late.get("instances", ())]
         discovery().check_body("InstanceGroupsAddInstancesRequest", {"instances": members})
+    for node in desired.graph.of_kind(Kind.NETWORK_ENDPOINT_GROUP):
+        late = codec.encode(node.key.kind, node.spec)
+        attached = {"networkEndpoints": late.get("networkEndpoints", [])}
+        discovery().check_body("NetworkEndpointGroupsAttachEndpointsRequest", attached)
 
 
 @settings(deadline=None)
@@ -419,9 +501,15 @@ def test_the_order_of_the_inputs_does_not_matter(data: st.DataObject) -> None:
         ingress_classes=shuffled(snapshot.ingress_classes),
         ingress_parameters=shuffled(snapshot.ingress_parameters),
         pods=shuffled(snapshot.pods),
+        endpoint_slices=shuffled(snapshot.endpoint_slices),
         complete=snapshot.complete,
     )
-    same = msgspec.structs.replace(hints, url_maps=shuffled(hints.url_maps))
+    same = msgspec.structs.replace(
+        hints,
+        url_maps=shuffled(hints.url_maps),
+        endpoint_groups=shuffled(hints.endpoint_groups),
+        unfit=shuffled(hints.unfit),
+    )
     first = translate(snapshot, hints, NAMER, FOUND_TAGS)
     assert _said(first) == _said(translate(other, same, NAMER, FOUND_TAGS))
 
@@ -588,6 +676,7 @@ def _mixed(before: Snapshot, now: Snapshot, rng: random.Random) -> Snapshot:
         ingress_classes=mix(before.ingress_classes, now.ingress_classes),
         ingress_parameters=mix(before.ingress_parameters, now.ingress_parameters),
         pods=mix(before.pods, now.pods),
+        endpoint_slices=mix(before.endpoint_slices, now.endpoint_slices),
         complete=now.complete,
     )
 
@@ -599,7 +688,8 @@ def test_what_is_taken_over_from_an_earlier_translation_changes_nothing(
     now = _mixed(before, other, rng)
     about_switches = ("health", "reached", "waits", "stuck")
     news = {field: getattr(hints, field) for field in about_switches}
-    hints = rng.choice((then, hints, msgspec.structs.replace(then, **news)))
+    moved = msgspec.structs.replace(then, endpoint_groups=hints.endpoint_groups)
+    hints = rng.choice((then, hints, msgspec.structs.replace(then, **news), moved))
     earlier = translate(before, then, NAMER, CONFIG)
     fresh = translate(now, hints, NAMER, CONFIG)
     again = translate(now, hints, NAMER, CONFIG, earlier)
@@ -609,3 +699,20 @@ def test_what_is_taken_over_from_an_earlier_translation_changes_nothing(
         again.leaving,
         again.consulted,
     )
+
+
+@settings(max_examples=200, deadline=None)
+@given(WORLDS, HINTS, st.lists(ENDPOINTS, max_size=4, unique=True))
+def test_who_came_to_a_group_that_was_not_looked_at_changes_nothing(
+    snapshot: Snapshot, then: Hints, now: list[Endpoint]
+) -> None:
+    desired = translate(snapshot, then, NAMER, CONFIG)
+    moved = {
+        key: msgspec.structs.replace(live, endpoints=tuple(now))
+        for key, live in then.endpoint_groups.items()
+    }
+    hints = msgspec.structs.replace(then, endpoint_groups=moved)
+    fresh = translate(snapshot, hints, NAMER, CONFIG)
+    assert _said(fresh) == _said(translate(snapshot, hints, NAMER, CONFIG, desired))
+    if desired.hints_hold(then, hints, 0.0):
+        assert _said(fresh) == _said(desired)

@@ -17,13 +17,14 @@ from glbc.config import Config
 from glbc.model import compute
 from glbc.model.finding import ObjectRef
 from glbc.model.graph import Graph, Observed, Ownership, Resource, wanted
-from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey, refs_in
-from glbc.model.kinds import completed
-from glbc.model.loadbalancer import Backend, Host, LoadBalancer, Route
+from glbc.model.keys import GLOBAL, Kind, Ref, ResourceKey, refs_in, zone
+from glbc.model.kinds import completed, is_managed
+from glbc.model.loadbalancer import Backend, EndpointPort, Host, LoadBalancer, Route
 from glbc.model.views import Hints
 from glbc.naming import Namer, Scheme
 from glbc.translate import cluster, firewall, lower
 from glbc.translate.cluster import Machine
+from glbc.translate.pods import TYPE
 
 Rng = random.Random
 CONFIG = Config(project="demo", node_tags=("gke-node",))
@@ -47,6 +48,9 @@ class Wish(msgspec.Struct, frozen=True):
     sites: tuple[Site, ...]
     nodes: tuple[tuple[str, str], ...]  # instance, zone
     protocols: tuple[str, ...]  # of each port
+    pods: tuple[tuple[int, ...] | None, ...] = (None,) * len(
+        PORTS
+    )  # of each port; None: over nodes
     scheme: str = ""  # load_balancing_scheme of the first port's backend service: immutable
 
 
@@ -71,8 +75,13 @@ def a_wish(rng: Rng) -> Wish:
         sites=tuple(_site(rng, name) for name in names),
         nodes=tuple((f"gke-node-{i}", rng.choice(zones)) for i in range(rng.randint(1, 4))),
         protocols=tuple(rng.choice(["HTTP", "HTTP", "HTTPS"]) for _ in PORTS),
+        pods=tuple(_pods(rng) if rng.random() < 0.4 else None for _ in PORTS),
         scheme=rng.choice(["", "", "", "EXTERNAL", "EXTERNAL_MANAGED"]),
     )
+
+
+def _pods(rng: Rng) -> tuple[int, ...]:
+    return tuple(rng.sample(range(9), rng.randrange(5)))
 
 
 def _site(rng: Rng, name: str) -> Site:
@@ -89,7 +98,9 @@ def _site(rng: Rng, name: str) -> Site:
 def edited(rng: Rng, wish: Wish) -> Wish:
     """Return the wish after somebody changed his mind about one thing."""
     other = a_wish(rng)
-    field = rng.choice(["sites", "sites", "one site", "nodes", "protocols", "scheme"])
+    field = rng.choice(
+        ["sites", "sites", "one site", "nodes", "protocols", "pods", "pods", "scheme"]
+    )
     if field == "one site" and wish.sites:
         at = rng.randrange(len(wish.sites))
         new = () if rng.random() < 0.4 else (_site(rng, wish.sites[at].name),)
@@ -104,24 +115,29 @@ def desired(wish: Wish) -> Graph[Resource]:
     resources: list[Resource] = []
     for site in wish.sites:
         owner = _owner(site)
+        where = [_service(wish, index) for index in range(len(PORTS))]
         for index in (site.default, *(port for *_, port in site.routes if port >= 0)):
             users.setdefault(index, set()).add(owner)
-        resources.extend(_front_end(site, owner))
+        resources.extend(_front_end(site, owner, where))
     if not users:
         return Graph(resources)
     everyone = [_owner(site) for site in wish.sites]
     machines = [Machine(name, zone, candidate=True) for name, zone in wish.nodes]
-    backends = {_service(index): _backend(wish, index) for index in users}
     groups = cluster.group_keys(machines, NAMER, CONFIG)
-    ports = [backend.node_port for backend in backends.values()]
+    ports = [PORTS[index] for index in users if wish.pods[index] is None]
     joining, _ = cluster.members(machines, Hints(), CONFIG)
-    resources.extend(cluster.groups(machines, ports, everyone, joining, NAMER, CONFIG))
+    if ports:
+        resources.extend(cluster.groups(machines, ports, everyone, joining, NAMER, CONFIG))
     resources.append(
         firewall.rule(CONFIG.node_port_ranges, CONFIG.node_tags, everyone, NAMER, CONFIG)
     )
     for index, owners in users.items():
+        straight = list(_endpoint_groups(wish, index, owners))
+        resources.extend(straight)
+        key, backend = _service(wish, index), _backend(wish, index)
+        behind = groups if wish.pods[index] is None else [one.key for one in straight]
         for resource in lower.backend_resources(
-            _service(index), _backend(wish, index), groups, owners, balancing="", namer=NAMER
+            key, backend, behind, owners, balancing="", namer=NAMER
         ):
             pinned = wish.scheme and index == 0 and resource.key.kind == Kind.BACKEND_SERVICE
             resources.append(
@@ -130,14 +146,35 @@ def desired(wish: Wish) -> Graph[Resource]:
     return Graph(resources)
 
 
-def _front_end(site: Site, owner: ObjectRef) -> Iterator[Resource]:
+def _endpoint_groups(wish: Wish, index: int, owners: set[ObjectRef]) -> Iterator[Resource]:
+    """Yield the groups of a port that is served from its pods: one in each zone that has a node."""
+    for place in sorted({place for _, place in wish.nodes if wish.pods[index] is not None}):
+        nodes = [name for name, where in wish.nodes if where == place]
+        yield wanted(
+            ResourceKey(
+                "demo", Kind.NETWORK_ENDPOINT_GROUP, zone(place), _service(wish, index).name
+            ),
+            compute.NetworkEndpointGroup(
+                description="{}",
+                network_endpoint_type=TYPE,
+                network=Ref(firewall.network_key(CONFIG)),
+                network_endpoints=tuple(
+                    compute.Endpoint(ip_address=f"10.8.0.{pod}", port=8080, instance=nodes[0])
+                    for pod in wish.pods[index] or ()
+                ),
+            ),
+            wanted_by=owners,
+        )
+
+
+def _front_end(site: Site, owner: ObjectRef, where: list[ResourceKey]) -> Iterator[Resource]:
     hosts: dict[str, list[Route]] = {}
     for host, path, port in site.routes:
-        hosts.setdefault(host, []).append(Route(path, _service(port) if port >= 0 else LOST))
+        hosts.setdefault(host, []).append(Route(path, where[port] if port >= 0 else LOST))
     balancer = LoadBalancer(
         owner=owner,
         names=NAMER.frontend(Scheme.V2, owner.namespace, owner.name),
-        default=_service(site.default),
+        default=where[site.default],
         hosts=tuple(Host(host, tuple(routes)) for host, routes in hosts.items()),
     )
     for resource in lower.frontend_resources(balancer, CONFIG):
@@ -156,8 +193,10 @@ def _owner(site: Site) -> ObjectRef:
     return ObjectRef("Ingress", *site.name.split("/"))
 
 
-def _service(index: int) -> ResourceKey:
-    return ResourceKey("demo", Kind.BACKEND_SERVICE, GLOBAL, NAMER.backend(PORTS[index]))
+def _service(wish: Wish, index: int) -> ResourceKey:
+    over_nodes = wish.pods[index] is None
+    name = NAMER.backend(PORTS[index]) if over_nodes else NAMER.neg("shop", f"s{index}", 80)
+    return ResourceKey("demo", Kind.BACKEND_SERVICE, GLOBAL, name)
 
 
 def _backend(wish: Wish, index: int) -> Backend:
@@ -166,6 +205,7 @@ def _backend(wish: Wish, index: int) -> Backend:
         port_name="http",
         port_number=0,
         node_port=PORTS[index],
+        endpoints=None if wish.pods[index] is None else EndpointPort(number=80, target=8080),
         protocol=wish.protocols[index],
         origin="",
     )
@@ -193,7 +233,7 @@ def closed(nodes: Iterable[Observed]) -> Graph[Observed]:
     while dangling := [
         node.key
         for node in there.values()
-        if any(ref.kind in _CHECKED and ref not in there for ref in node.refs)
+        if any(ref.kind in _CHECKED and is_managed(ref) and ref not in there for ref in node.refs)
     ]:
         for key in dangling:
             del there[key]
@@ -204,6 +244,7 @@ _CHECKED = frozenset(
     {
         Kind.HEALTH_CHECK,
         Kind.INSTANCE_GROUP,
+        Kind.NETWORK_ENDPOINT_GROUP,
         Kind.BACKEND_SERVICE,
         Kind.URL_MAP,
         Kind.TARGET_HTTP_PROXY,
@@ -260,6 +301,8 @@ def _drifted(rng: Rng, nodes: list[Observed]) -> list[Observed]:
         return [*nodes, used] if used and used.key not in {n.key for n in nodes} else nodes
     if happening == "whose":
         whose = rng.choice([Ownership.FOREIGN, Ownership.ADOPTABLE])
+        if node.key.kind == Kind.NETWORK_ENDPOINT_GROUP:
+            whose = Ownership.FOREIGN  # its description alone says whose it is
         strange = replace(node.spec, description="by hand")
         return [*nodes[:at], observed(node.key, strange, whose), *nodes[at + 1 :]]
     edits = EDITS.get(Kind(node.key.kind), ())
@@ -285,7 +328,7 @@ def stranger(rng: Rng, key: ResourceKey) -> Observed | None:
             kind, spec = Kind.FORWARDING_RULE, compute.ForwardingRule(target=Ref(key))
         case Kind.HEALTH_CHECK:
             kind, spec = Kind.BACKEND_SERVICE, compute.BackendService(health_checks=(Ref(key),))
-        case Kind.INSTANCE_GROUP:
+        case Kind.INSTANCE_GROUP | Kind.NETWORK_ENDPOINT_GROUP:
             backend = compute.Backend(group=Ref(key))
             kind, spec = Kind.BACKEND_SERVICE, compute.BackendService(backends=(backend,))
     return observed(_own(kind, name), spec, Ownership.FOREIGN) if spec is not None else None
@@ -353,6 +396,13 @@ EDITS: dict[Kind, tuple[Edit, ...]] = {
         _append("named_ports", compute.NamedPort(name="port31000", port=31000)),
         _drop("named_ports"),
         _drop("instances"),
+    ),
+    Kind.NETWORK_ENDPOINT_GROUP: (
+        _drop("network_endpoints"),
+        _append(
+            "network_endpoints",
+            compute.Endpoint(ip_address="10.8.0.77", port=1, instance="gke-node-0"),
+        ),
     ),
     Kind.BACKEND_SERVICE: (
         _append("backends", compute.Backend(group=Ref(THEIR_GROUP))),

@@ -5,9 +5,11 @@ What of an edit is ours to enforce is corrected; what is not stays for as long a
 
 import random
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-from fakes.gce import World
+from fakes.gce import AnswerLostError, Request, World
 
 Body = dict[str, Any]
 
@@ -30,6 +32,7 @@ FOREIGN: Final[Mapping[str, Body]] = {
 }
 
 
+GROUPS: Final = "networkEndpointGroups"
 FRONTS: Final = {"http_rule": "targetHttpProxies", "https_rule": "targetHttpsProxies"}
 PROXIES: Final = tuple(FRONTS.values())
 
@@ -47,11 +50,14 @@ class Meddler:
 
     def edit(self) -> None:
         """Edit a resource of the controller's, or a foreign one."""
-        kind = self.random.choice(sorted(EDITS))
+        kind = self.random.choice([*sorted(EDITS), GROUPS])
         bodies = self.world.resources(kind)
         if not bodies:
             return
         body = self.random.choice(bodies)
+        if kind == GROUPS:
+            self.move(body)
+            return
         edit, ours = self.random.choice(EDITS[kind])
         scope = body.get("zone", "").rpartition("/")[2]
         where = f"zones/{scope}" if scope else "global"
@@ -60,6 +66,22 @@ class Meddler:
             self.theirs = self.foreign()
         elif not ours:
             self.kept.setdefault((kind, body["name"], body["id"]), {}).update(edit)
+
+    def move(self, group: Body) -> None:
+        """Take an endpoint out of a group of the controller's, and attach another one."""
+        path = urlsplit(group["selfLink"]).path
+
+        def ask(verb: str, *endpoints: Body) -> Body:
+            body = {"networkEndpoints": [*endpoints]} if endpoints else {}
+            with suppress(AnswerLostError):
+                answer: Body = self.world.handle(Request("POST", f"{path}/{verb}", {}, body)).body
+                return answer
+            return {}
+
+        there = [row["networkEndpoint"] for row in ask("listNetworkEndpoints").get("items", ())]
+        if there:
+            ask("detachNetworkEndpoints", self.random.choice(there))
+            ask("attachNetworkEndpoints", {**self.random.choice(there), "port": 9999})
 
     def foreign(self) -> dict[str, Body]:
         """Return all that is not the controller's."""
@@ -87,7 +109,11 @@ def serving(world: World, ingresses: Mapping[str, Body], fronts: Callable[[str],
         kind: {body["name"]: body for body in world.resources(kind)}
         for kind in ("forwardingRules", *PROXIES, "urlMaps", "backendServices")
     }
-    groups = {body["selfLink"] for body in world.resources("instanceGroups")}
+    groups = {
+        body["selfLink"]
+        for kind in ("instanceGroups", "networkEndpointGroups")
+        for body in world.resources(kind)
+    }
     ready = {
         name
         for name, body in bodies["backendServices"].items()

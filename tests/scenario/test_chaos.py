@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from fakes.build import ingress, service
-from fakes.gce import Error, FailedOperation, Lag, LoseAnswer, Short
+from fakes.build import endpoint, endpoint_slice, ingress, service
+from fakes.clock import VirtualClock
+from fakes.gce import Error, FailedOperation, Lag, LoseAnswer, Short, World
 from glbc.model.calls import Call, Verb
 from glbc.model.loadbalancer import FrontendNames
 from glbc.naming import Scheme
 from tests.scenario.meddling import Meddler, serving
 from tests.support import pki
-from tests.support.house import NAMER, House
+from tests.support.house import NAMER, PROJECT, House
 
 EFFECTS = (
     Error(503),
@@ -45,6 +46,9 @@ METHODS = (
     "*.wait",
     "*.aggregatedList",
     "*.setUrlMap",
+    "*.attachNetworkEndpoints",
+    "*.detachNetworkEndpoints",
+    "*.listNetworkEndpoints",
     "*.update",
     "*",
 )
@@ -57,7 +61,9 @@ class Story:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.house = House(seed=seed)
-        self.services: dict[str, int] = {}
+        self.services: dict[str, int] = {}  # of each its node port
+        self.straight: set[str] = set()  # those whose pods are served without one
+        self.nets = {"node-1": 0, "node-2": 1}  # of each instance that has been, whose pods' net
         self.ingresses: dict[str, dict[str, Any]] = {}
         self.nodes = {"node-1": ZONES[0], "node-2": ZONES[1]}
         self.made = 2
@@ -86,6 +92,9 @@ class Story:
             [
                 self.put_service,
                 self.put_service,
+                self.put_pods,
+                self.put_pods,
+                self.toggle,
                 self.put_ingress,
                 self.put_ingress,
                 self.drop_ingress,
@@ -146,10 +155,16 @@ class Story:
             found.add((name, "", NAMER.backend(30000)))
             for rule in body["spec"].get("rules", ()):
                 for row in rule["http"]["paths"]:
-                    port = self.services.get(f"shop/{row['backend']['service']['name']}", 30000)
+                    backend = self.backend(f"shop/{row['backend']['service']['name']}")
                     for path in (row["path"], f"{row['path']}/*"):
-                        found.add((name, path, NAMER.backend(port)))
+                        found.add((name, path, backend))
         return found
+
+    def backend(self, name: str) -> str:
+        """Return what the backend service of a Service is called."""
+        if name in self.straight:
+            return NAMER.neg(*name.split("/"), 80)
+        return NAMER.backend(self.services.get(name, 30000))
 
     def lose_a_zone(self) -> None:
         """Let all calls of a zone fail, and the lists that need it, for a while; or end that."""
@@ -188,9 +203,65 @@ class Story:
         if port not in self.services.values():
             if name in self.services:
                 self.house.kube.delete("Service", name)
-            self.house.apply(service(name, f"80->{port}"))
             self.services[name] = port
-            self.edited |= self.ingresses.keys()
+            self.straight.discard(name)
+            if self.random.random() < 0.4:
+                self.straight.add(name)
+            self.show(name)
+
+    def toggle(self) -> None:
+        """Let a Service be served from its pods, or over nodes again."""
+        if self.services:
+            name = self.random.choice(sorted(self.services))
+            self.straight ^= {name}
+            self.show(name)
+
+    def show(self, name: str) -> None:
+        """Apply a Service, with slices if it is served from its pods."""
+        made = service(name, f"80->{self.services[name]}", target=8080)
+        if name in self.straight:
+            made["metadata"]["annotations"] = {"cloud.google.com/neg": '{"ingress": true}'}
+            self.house.apply(endpoint_slice(f"{name}-x", name.partition("/")[2], [], "8080"))
+        self.house.apply(made)
+        self.edited |= self.ingresses.keys()
+
+    def put_pods(self) -> None:
+        """Put pods behind a Service: good ones, some that end, and one that the cloud refuses."""
+        if self.straight:
+            name = self.random.choice(sorted(self.straight))
+            rows = [self.pod() for _ in range(self.random.randrange(6))]
+            if self.random.random() < 0.2:
+                rows.append(endpoint("192.168.0.9", self.random.choice(sorted(self.nodes))))
+            self.slice(name, rows)
+
+    def slice(self, name: str, rows: list[dict[str, Any]]) -> None:
+        self.house.apply(endpoint_slice(f"{name}-x", name.partition("/")[2], rows, "8080"))
+
+    def pod(self) -> dict[str, Any]:
+        node = self.random.choice(sorted(self.nodes))
+        address = f"10.8.{self.nets[node]}.{self.random.randrange(2, 9)}"
+        return endpoint(address, node, terminating=self.random.random() < 0.1)
+
+    def mend(self) -> None:
+        """Let no slice name a node that has gone, as it is when all controllers have had their time."""
+        for one in self.house.kube.list("EndpointSlice"):
+            rows = [row for row in one["endpoints"] if row["nodeName"] in self.nodes]
+            self.house.apply({**one, "endpoints": rows})
+
+    def undisturbed(self) -> House:
+        """Return a house with the same cluster and an empty cloud, whose controller begins."""
+        clock = VirtualClock(1_700_000_000.0)
+        world = World(project=PROJECT, clock=clock)
+        for number, (name, zone) in enumerate(self.nodes.items(), 1):
+            world.seed_instance(
+                name=name,
+                zone=zone,
+                tags=("node",),
+                ip=f"10.0.1.{number}",
+                alias_ranges=(f"10.8.{self.nets[name]}.0/24",),
+            )
+        kube = copy.deepcopy(self.house.kube)
+        return House(seed=self.house.seed, kube=kube, gce=world, clock=clock)
 
     def put_ingress(self) -> None:
         name = f"shop/web-{self.random.randrange(3)}"
@@ -220,6 +291,7 @@ class Story:
         self.made += 1
         name = f"node-{self.made}"
         self.nodes[name] = self.random.choice(ZONES)
+        self.nets[name] = len(self.house.kube.list("Node"))
         self.house.add_node(name, self.nodes[name])
 
     def drop_node(self) -> None:
@@ -277,13 +349,14 @@ def tell(seed: int) -> None:
     house.gce.rates.per_minute.clear()
     house.gce.health.set("HEALTHY")
     story.rotate()
+    story.mend()
     house.clock.advance(120)
     house.loop.resync()  # what a list got wrong, and what others did, only a list can tell
     house.settle(patience=400)
 
-    undisturbed = House(seed=seed, kube=copy.deepcopy(house.kube), nodes=story.nodes)
+    undisturbed = story.undisturbed()
     undisturbed.settle()
-    assert undisturbed.refused() == []
+    assert [one for one in undisturbed.refused() if "attachNetworkEndpoints" not in one] == []
     theirs = story.meddler.fields()
     assert seen(undisturbed, theirs) == seen(house, theirs)
     story.meddler.check()
@@ -311,7 +384,13 @@ def seen(house: House, theirs: Mapping[str, set[str]]) -> dict[str, Any]:
     for key, body in house.gce.dump().items():
         if "/k8s" in key and "/addresses/" not in key:
             left_out = {"IPAddress", "namedPorts"}
+            if "/k8s1-" in key:
+                left_out |= {"port", "portName"}  # of endpoint groups they mean nothing
             for place, fields in theirs.items():
                 left_out |= fields if key.endswith(place) else set()
             state[key] = {k: v for k, v in body.items() if k not in left_out}
+            if "backends" in body:
+                state[key]["backends"] = sorted(map(str, body["backends"]))  # a set, in truth
+            if "/networkEndpointGroups/" in key:
+                state[key]["endpoints"] = sorted(map(str, body.get("endpoints", ())))
     return state

@@ -157,7 +157,7 @@ def test_a_first_node_in_a_new_zone_has_a_group_behind_the_backend_before_any_po
 # What is odd costs itself only --------------------------------------------------------------------
 
 
-def test_an_address_that_the_cloud_refuses_costs_no_other() -> None:
+def test_igce_1463_an_address_that_the_cloud_refuses_costs_no_other() -> None:
     """igce#1463: one pod on the host network stopped every endpoint of its group."""
     house = shop()
     odd = endpoint("192.168.0.9", "node-1")
@@ -174,7 +174,7 @@ def test_an_address_that_the_cloud_refuses_costs_no_other() -> None:
     assert house.cloud.writes == []  # it is not tried again before the next resync
 
 
-def test_a_node_without_a_zone_costs_its_own_pods_only() -> None:
+def test_igce_2508_a_node_without_a_zone_costs_its_own_pods_only() -> None:
     """igce#2508: a virtual node without a zone stopped all endpoint groups."""
     house = shop()
     virtual = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "virtual"}}
@@ -187,7 +187,7 @@ def test_a_node_without_a_zone_costs_its_own_pods_only() -> None:
     assert "10.9.0.1:8080 on node virtual" in event["message"]
 
 
-def test_a_node_that_is_not_seen_for_a_moment_keeps_its_pods() -> None:
+def test_igce_2431_a_node_that_is_not_seen_for_a_moment_keeps_its_pods() -> None:
     """igce PR#2431: a view without nodes detached every endpoint."""
     house = shop()
     node = house.kube.get("Node", "node-1")
@@ -197,7 +197,7 @@ def test_a_node_that_is_not_seen_for_a_moment_keeps_its_pods() -> None:
     assert members(house) == {A: ["10.8.0.5:8080"], B: ["10.8.1.5:8080"]}
 
 
-def test_a_group_in_another_network_is_named_and_not_emptied() -> None:
+def test_igce_2903_a_group_in_another_network_is_named_and_not_emptied() -> None:
     """igce PR#2903: groups of another subnetwork were filled and emptied for ever."""
     house = shop()
     house.cloud.writes.clear()

@@ -209,7 +209,7 @@ def test_a_slice_that_tells_of_its_predecessor_says_nothing_of_a_pod() -> None:
     come(house, old)
     run(house, 30)
     assert said(house) == ("False", NOT_READY)
-    assert "no network endpoint group has it" in condition(house)["message"]
+    assert "it belongs into no network endpoint group" in condition(house)["message"]
 
 
 # Behind several groups ----------------------------------------------------------------------------
@@ -235,6 +235,9 @@ def test_a_pod_behind_two_backends_waits_for_both() -> None:
 
 def test_groups_that_nobody_uses_do_not_hold_a_pod_back() -> None:
     house = shop(straight("shop/side", '{"exposed_ports": {"80": {}}}'), listed(app="side"))
+    side = next(name for name in house.names("networkEndpointGroups") if "-side-" in name)
+    attach = "networkEndpointGroups.attachNetworkEndpoints"
+    house.gce.faults.add(attach, Error(503), name=side, times=None)
     house.apply(gated("one"), listed(ONE), listed(ONE, app="side"))
     run(house, 10)
     assert said(house) == ("True", READY)
@@ -249,7 +252,7 @@ def test_a_pod_that_no_group_has_says_so_and_waits_no_longer_than_ten_minutes() 
     house.apply(gated("one", app="nobody"))
     run(house, 30)
     assert said(house) == ("False", NOT_READY)
-    assert condition(house)["message"].startswith("no network endpoint group has it")
+    assert condition(house)["message"].startswith("it belongs into no network endpoint group")
     run(house, 600)
     assert said(house) == ("True", TIMEOUT)
     assert told(house) == {NOT_READY: 1, TIMEOUT: 1}

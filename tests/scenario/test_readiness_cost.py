@@ -1,4 +1,4 @@
-"""What pods cost that wait for their load balancer: within a budget, and nothing at rest."""
+"""Pods that wait for their load balancer: what they cost, and when the cluster or we were away."""
 
 from fakes.build import endpoint
 from tests.scenario.test_readiness import (
@@ -127,3 +127,27 @@ def test_what_was_said_and_is_not_seen_yet_is_not_asked_for_again() -> None:
     before, version = asked(house), version_of(house)
     run(house, 60)
     assert (asked(house), version_of(house)) == (before, version)
+
+
+def test_pods_that_waited_while_nobody_was_there_are_not_ready_at_once() -> None:
+    """Else a rollout that met an outage of the controller goes on before its pods are in any group."""
+    house = shop()
+    house.gce.health.warmup = 20
+    come(house, ONE)
+    house.clock.advance(900)
+    house.start()
+    run(house, 60)
+    assert said(house) == ("True", READY)
+    assert told(house) == {NOT_READY: 1, READY: 1}
+
+
+def test_pods_that_waited_while_nobody_was_there_wait_for_a_minute_more() -> None:
+    house = shop()
+    house.gce.health.set("UNHEALTHY")
+    come(house, ONE)
+    house.clock.advance(900)
+    house.start()
+    run(house, 50)
+    assert said(house) == ("False", NOT_READY)
+    run(house, 20)
+    assert said(house) == ("True", TIMEOUT)

@@ -122,8 +122,15 @@ class InProcessCloud:
         return [item["instance"] for item in answer.get("items", [])]
 
     def endpoints(self, group: ResourceKey) -> Sequence[Mapping[str, Any]]:
-        answer = self._ask("POST", f"/compute/v1/{group.path}/listNetworkEndpoints", {})
-        return [item["networkEndpoint"] for item in answer.get("items", [])]
+        path = f"/compute/v1/{group.path}/listNetworkEndpoints"
+        found: list[Mapping[str, Any]] = []
+        query: dict[str, str] = {}
+        while True:
+            page = self._ask("POST", path, {}, query)
+            found.extend(item["networkEndpoint"] for item in page.get("items", []))
+            if "nextPageToken" not in page:
+                return found
+            query = {"pageToken": page["nextPageToken"]}
 
     def health(self, service: ResourceKey, group: ResourceKey) -> Sequence[Member]:
         body = {"group": group.link}

@@ -275,7 +275,7 @@ def test_a_mistake_is_named_in_one_line(text: str, message: str) -> None:
             {"cloud.speed": 1},
             "command line: cloud.speed: unknown setting: remove it; known are "
             "endpoint, anonymous, workers, operation_timeout_sec, call_timeout_sec, reads_per_min, "
-            "writes_per_min, waits_per_min",
+            "writes_per_min, endpoints_per_min, waits_per_min",
             id="unknown",
         ),
     ],
