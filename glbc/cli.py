@@ -112,6 +112,12 @@ def names(  # noqa: PLR0913 (each option is a parameter)
     node_port: Annotated[
         list[int] | None, typer.Option(help="A backend's node port; repeatable.", metavar="PORT")
     ] = None,
+    service: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A Service with endpoint groups, and its port; repeatable.", metavar="NAME:PORT"
+        ),
+    ] = None,
     cert: Annotated[
         list[Path] | None, typer.Option(help="A Secret's tls.crt; repeatable.", metavar="FILE")
     ] = None,
@@ -126,6 +132,7 @@ def names(  # noqa: PLR0913 (each option is a parameter)
         kube_system_uid=kube_system_uid,
         provider_uid=provider_uid,
         node_ports=tuple(node_port or ()),
+        services=tuple(service or ()),
         certificates=tuple(cert or ()),
     )
     return command.run(request, sys.stdout, as_json=output is Output.JSON)

@@ -24,7 +24,7 @@ from glbc.model.graph import Graph, Observed, Ownership
 from glbc.model.keys import Kind, ResourceKey
 from glbc.naming import Scheme
 from glbc.ops import logs
-from glbc.ownership import ownership_of
+from glbc.ownership import GRAMMAR, ownership_of
 from glbc.plan.garbage import as_text, only_deletes, pieces
 from glbc.plan.orphans import left_behind
 from glbc.plan.output import CollectedOut, FailedOut, PieceOut, written
@@ -34,7 +34,7 @@ from glbc.translate.lower import FrontEndKeys
 
 NOTHING_LEFT, SOMETHING_LEFT = 0, 2
 OF_ONE: Final = frozenset(
-    # What may be of one Ingress alone; groups and the firewall rule are everybody's.
+    # What may be of one Ingress alone; instance groups and the firewall rule are everybody's.
     {
         Kind.FORWARDING_RULE,
         Kind.TARGET_HTTP_PROXY,
@@ -42,6 +42,7 @@ OF_ONE: Final = frozenset(
         Kind.URL_MAP,
         Kind.BACKEND_SERVICE,
         Kind.HEALTH_CHECK,
+        Kind.NETWORK_ENDPOINT_GROUP,
         Kind.SSL_CERTIFICATE,
         Kind.ADDRESS,
     }
@@ -221,12 +222,25 @@ def _unproved(actual: Graph[Observed], request: Request) -> str:
             if (found := V2_FRONT.fullmatch(live.key.name)) and live.refs & ours
         }
     )
-    if not marks:
-        return ""
-    return (
+    front_ends = (
         f"Front ends named k8s2-…-{' and '.join(marks)}-… use them. That they were this cluster's is\n"
         "proved by --kube-system-uid (metadata.uid of its namespace kube-system); without it they\n"
         "stay, and so does what they use.\n"
+    )
+    return (front_ends if marks else "") + _unproved_groups(actual)
+
+
+def _unproved_groups(actual: Graph[Observed]) -> str:
+    """Say whose endpoint groups there are: their descriptions hold the uid that nobody gave."""
+    words = GRAMMAR[Kind.NETWORK_ENDPOINT_GROUP]
+    groups = actual.of_kind(Kind.NETWORK_ENDPOINT_GROUP)
+    found = (words.fullmatch(one.spec.description or "") for one in groups)
+    uids = sorted({match["cluster"] for match in found if match})
+    if not uids:
+        return ""
+    return (
+        f"There are network endpoint groups of {' and '.join(uids)}.\n"
+        "If that is this cluster, give it as --kube-system-uid; without it they stay.\n"
     )
 
 

@@ -20,6 +20,7 @@ _NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _INGRESS: Final = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 )
+_SERVICE: Final = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _LABEL_WIDTH: Final = 16  # + 63 characters of a name: one line of 80
 
 
@@ -35,6 +36,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     kube_system_uid: str
     provider_uid: str = ""  # empty: the cluster uid
     node_ports: tuple[int, ...] = ()  # 1-65535
+    services: tuple[str, ...] = ()  # name:port, of the Ingress's namespace; with endpoint groups
     certificates: tuple[Path, ...] = ()  # files as in a Secret's `tls.crt`
 
 
@@ -56,8 +58,9 @@ class SharedReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     instance_groups: str
     firewalls: str
-    backend_services: str | tuple[str, ...] | UnsetType = UNSET  # one node port, several, none
+    backend_services: str | tuple[str, ...] | UnsetType = UNSET  # one port, several, none
     health_checks: str | tuple[str, ...] | UnsetType = UNSET
+    network_endpoint_groups: tuple[str, ...] | UnsetType = UNSET  # in each zone; in their order
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +111,7 @@ def make_report(request: Request) -> Report:
     return Report(
         v1=schemes[Scheme.V1],
         v2=schemes[Scheme.V2],
-        shared=_shared_report(namer, request.node_ports),
+        shared=_shared_report(namer, request.node_ports, _groups(request, namespace, namer)),
     )
 
 
@@ -161,14 +164,29 @@ def _frontend_report(names: FrontendNames, certificates: Sequence[str]) -> Front
     )
 
 
-def _shared_report(namer: Namer, node_ports: tuple[int, ...]) -> SharedReport:
-    made = tuple(namer.backend(port) for port in node_ports)
+def _groups(request: Request, namespace: str, namer: Namer) -> tuple[str, ...]:
+    """Name the endpoint groups of the Services; their backends and health checks are called the same."""
+    names = []
+    for text in request.services:
+        service, _, port = text.partition(":")
+        is_port = port.isascii() and port.isdecimal() and 1 <= int(port) <= 65535
+        if not (_SERVICE.fullmatch(service) and is_port):
+            raise NamesError(f"--service {text!r}: is no Service port: write NAME:NUMBER")
+        names.append(namer.neg(namespace, service, int(port)))
+    return tuple(names)
+
+
+def _shared_report(
+    namer: Namer, node_ports: tuple[int, ...], groups: tuple[str, ...]
+) -> SharedReport:
+    made = (*(namer.backend(port) for port in node_ports), *groups)
     backends = made if len(made) > 1 else made[0] if made else UNSET
     return SharedReport(
         instance_groups=namer.instance_group(),
         firewalls=namer.firewall(),
         backend_services=backends,
         health_checks=backends,
+        network_endpoint_groups=groups or UNSET,
     )
 
 
@@ -207,8 +225,9 @@ def _shared_rows(request: Request, names: SharedReport) -> Iterator[tuple[str, s
     if names.backend_services is not UNSET:
         made = names.backend_services
         backends = (made,) if isinstance(made, str) else made
-        yield from zip((f"port {port}" for port in request.node_ports), backends, strict=True)
+        labels = (*(f"port {port}" for port in request.node_ports), *request.services)
+        yield from zip(labels, backends, strict=True)
 
 
 def _rows(rows: Iterator[tuple[str, str]]) -> Iterator[str]:
-    return (f"{label:<{_LABEL_WIDTH}}{name}" for label, name in rows)
+    return (f"{label:<{_LABEL_WIDTH - 1}} {name}" for label, name in rows)

@@ -15,7 +15,7 @@ from glbc.model.graph import Graph, Observed
 from glbc.model.views import Snapshot
 from glbc.model.wishes import Wishes
 from glbc.naming import Namer
-from glbc.negstatus import used_by_others
+from glbc.negstatus.notes import used_by_others
 from glbc.plan import consent, guard
 from glbc.plan.planner import Plan, Reason
 from glbc.translate.desired import Desired, needs_finalizer

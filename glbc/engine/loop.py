@@ -11,12 +11,12 @@ from typing import Final
 
 import structlog
 
-from glbc import negstatus
 from glbc.config import Config
 from glbc.engine.absentees import Turn
 from glbc.engine.backoff import Backoff
 from glbc.engine.bell import Bell
 from glbc.engine.budgets import Budgets
+from glbc.engine.groupnews import GroupNews
 from glbc.engine.guards import Guards
 from glbc.engine.health import Health
 from glbc.engine.inherited import Inherited
@@ -55,6 +55,7 @@ from glbc.model.keys import Kind, ResourceKey
 from glbc.model.kinds import MANAGED, POLICIES, is_managed
 from glbc.model.views import Hints, Snapshot
 from glbc.naming import Namer
+from glbc.negstatus.notes import done_notes as group_notes
 from glbc.ownership import known_names, ownership_of
 from glbc.plan import guard
 from glbc.plan.planner import Action, Op, Plan, Reason, Refusal, frontier, plan
@@ -111,6 +112,7 @@ class Loop:
         self._room = Room()
         self._budgets = Budgets(clock, float(config.resync_sec))
         self._publisher = Publisher(workers, clock)
+        self._group_news = GroupNews()
         self._translated: tuple[Snapshot, Hints, Desired] | None = None
         self._curious: set[ResourceKey] = set()  # groups whose members are worth a read
         self._suspected: set[ResourceKey] = set()  # … because one of ours may be in them too
@@ -404,7 +406,7 @@ class Loop:
                 self.inventory.fold_done(action, written)
                 if self.turn is not None:
                     seen = self.turn.snapshot
-                    notes = (*done_notes(action, seen), *negstatus.done_notes(action, seen))
+                    notes = (*done_notes(action, seen), *group_notes(action, seen))
                     self._publisher.tell(notes, seen, happened=True)
         elif isinstance(outcome.error, NotLeading):
             log.info("action_dropped", **fields, error=str(outcome.error))
@@ -484,7 +486,7 @@ class Loop:
             what_holds(snapshot, desired, due, actual, namer=self.namer, config=self.config)
         )
         current.extend(self._readiness.writes())
-        current.extend(negstatus.writes(snapshot, desired, due, actual))
+        current.extend(self._group_news.of(turn))
         sent = self._publisher.tell(current, snapshot)
         self._publisher.forget(current)
         return self._publisher.tell(leaving, snapshot) or sent

@@ -33,7 +33,8 @@ def users_in(description: str) -> str:
     for kind, key in (("ingress", INGRESS), ("service", SERVICE)):
         if isinstance(known.get(key), str):
             return f"{kind} {known[key]}"
-    return ""
+    service, _ = service_port_in(description)
+    return f"service {service}" if service else ""
 
 
 @lru_cache(4096)  # asked each turn of each group

@@ -13,7 +13,7 @@ import pytest
 
 import fakes.gce
 import fakes.kube
-from fakes.build import ingress, service
+from fakes.build import endpoint, endpoint_slice, ingress, service
 from fakes.clock import RealClock, VirtualClock
 from fakes.gce import Error
 from glbc.commands.gc import Request, main
@@ -365,3 +365,71 @@ class TestGoneCluster:
             "blockedBy": "",
             "hint": "",
         }
+
+
+class TestEndpointGroups:
+    NEG = "k8s1-16f2a1b3-shop-front-80-574984b4"
+
+    @pytest.fixture
+    def house(self) -> House:
+        """Return worlds in which a Service has groups behind an Ingress, and of a name of its own."""
+        house = built("web")
+        slices = [
+            endpoint_slice(f"shop/{name}-x", name, (endpoint("10.8.0.5", "node-1"),), "8080")
+            for name in ("front", "own")
+        ]
+        wishes = {"front": {"ingress": True}, "own": {"exposed_ports": {"80": {"name": "mine"}}}}
+        for name, wish in wishes.items():
+            made = service(f"shop/{name}", "80", kind="ClusterIP", target=8080)
+            made["metadata"]["annotations"] = {"cloud.google.com/neg": json.dumps(wish)}
+            house.apply(made)
+        house.apply(*slices, ingress("shop/old", default="front:80"))
+        house.settle()
+        assert house.names("networkEndpointGroups") == [self.NEG, self.NEG, "mine", "mine"]
+        return house
+
+    def test_those_of_a_service_that_is_gone_go(self, collect: Gc, house: House) -> None:
+        house.kube.delete("Service", "shop/own")
+        forget(house, "shop/old")
+        done = collect(house, yes=True)
+        assert done.code == 0
+        assert "service shop/own: gone; free" in done.text
+        assert house.names("networkEndpointGroups") == []
+
+    def test_those_that_a_service_exposes_stay(self, collect: Gc, house: House) -> None:
+        forget(house, "shop/old")
+        assert collect(house, yes=True).code == 0
+        assert house.names("networkEndpointGroups") == ["mine", "mine"]
+
+    def test_those_of_one_ingress_alone_go_with_it(self, collect: Gc, house: House) -> None:
+        forget(house, "shop/old")
+        assert collect(house, yes=True, ingress="shop/old").code == 0
+        assert house.names("networkEndpointGroups") == ["mine", "mine"]
+
+    def test_those_of_a_gone_cluster_go(self, collect: Gc, house: House) -> None:
+        done = collect(house, **GONE)
+        assert (done.code, house.ours()) == (0, {})
+
+    def test_without_the_uid_of_kube_system_they_stay_and_that_is_said(
+        self, collect: Gc, house: House
+    ) -> None:
+        house.kube.delete("Ingress", "shop/old")
+        house.kube.delete("Ingress", "shop/web")
+        house.settle()
+        done = collect(house, proved=False, **GONE)
+        assert house.names("networkEndpointGroups") == ["mine", "mine"]
+        assert "--kube-system-uid" in done.text
+
+    def test_what_somebody_else_uses_is_kept_and_named(self, collect: Gc, house: House) -> None:
+        link = f"projects/{PROJECT}/zones/us-central1-a/networkEndpointGroups/mine"
+        check = {"type": "HTTP", "httpHealthCheck": {"portSpecification": "USE_SERVING_PORT"}}
+        house.gce.seed("healthChecks", "global", "theirs", check)
+        body = {
+            "backends": [{"group": link, "balancingMode": "RATE", "maxRatePerEndpoint": 5}],
+            "healthChecks": [f"projects/{PROJECT}/global/healthChecks/theirs"],
+        }
+        house.gce.seed("backendServices", "global", "theirs", body)
+        done = collect(house, **GONE)
+        assert done.code == 2
+        assert house.names("networkEndpointGroups") == ["mine"]
+        assert "kept: backendServices/theirs" in done.text

@@ -91,6 +91,29 @@ def test_several_node_ports_and_certificates_keep_their_order(
     ]
 
 
+def test_endpoint_groups_are_called_like_their_backend_and_its_check(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    group = "k8s1-c90a6bd2-default-web-80-9710d9e6"
+    assert main([*WEB, "--service", "web:80", "-o", "json"]) == 0
+    shared = json.loads(capsys.readouterr().out)["shared"]
+    assert shared["networkEndpointGroups"] == [group]
+    assert shared["backendServices"] == shared["healthChecks"] == group
+    assert main([*WEB, "--node-port", "30080", "--service", "web:80"]) == 0
+    told = capsys.readouterr().out
+    assert told.endswith(
+        f"port 30080      k8s-be-30080--c90a6bd2f1e34567\nweb:80          {group}\n"
+    )
+
+
+@pytest.mark.parametrize("word", ["web", "web:http", "web:0", "web:65536", "Web:80", ":80"])
+def test_what_is_no_port_of_a_service_has_no_name(
+    capsys: pytest.CaptureFixture[str], word: str
+) -> None:
+    assert main([*WEB, "--service", word]) == 1
+    assert "write NAME:NUMBER" in capsys.readouterr().err
+
+
 def test_text_is_a_table(capsys: pytest.CaptureFixture[str], crt: str) -> None:
     assert main([*WEB, "--node-port", "30080", "--cert", crt]) == 0
     assert (
