@@ -3,6 +3,7 @@
 Each is made by somebody whose hand is known, so whose it is needs no rule of the controller's.
 """
 
+import json
 import random
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -41,6 +42,7 @@ BASE: Final = (  # each refers to those before it
     Kind.TARGET_HTTP_PROXY,
     Kind.TARGET_HTTPS_PROXY,
 )
+GROUPS: Final = (Kind.INSTANCE_GROUP, Kind.NETWORK_ENDPOINT_GROUP)
 THEIRS: Final = ("mine", "{}", '{"by":"terraform"}')
 
 
@@ -55,7 +57,7 @@ class Stranger(NamedTuple):
     @property
     def place(self) -> str:
         """Return its scope."""
-        return ZONE if self.kind is Kind.INSTANCE_GROUP else "global"
+        return ZONE if self.kind in GROUPS else "global"
 
 
 def names_of(namer: Namer, space: str, ingress: str, port: int) -> Iterator[tuple[Kind, str]]:
@@ -70,6 +72,29 @@ def names_of(namer: Namer, space: str, ingress: str, port: int) -> Iterator[tupl
     yield Kind.HEALTH_CHECK, namer.backend(port)
     yield Kind.INSTANCE_GROUP, namer.instance_group()
     yield Kind.FIREWALL, namer.firewall()
+
+
+def pods_of(namer: Namer, space: str, service: str, like: str = "") -> Iterator[Stranger]:
+    """Yield what a cluster makes for a Service that is served from its pods.
+
+    Names hold eight digits of the uid: what is called like a thing of the cluster `like` is left
+    out, but for groups, which say whose they are (ADR 14).
+    """
+    name = namer.neg(space, service, 80)
+    record = {
+        "cluster-uid": namer.kube_system_uid,
+        "namespace": space,
+        "service-name": service,
+        "port": "80",
+    }
+    text = json.dumps(record, separators=(",", ":"))
+    own = f"own-{space[:20]}-{namer.kube_system_uid[-12:]}"
+    yield Stranger(Kind.NETWORK_ENDPOINT_GROUP, own, text)
+    if namer.cluster_uid[:8] != like[:8]:
+        yield Stranger(Kind.NETWORK_ENDPOINT_GROUP, name, text)
+        words = OURS[Kind.BACKEND_SERVICE].replace("shop/x", f"{space}/{service}")
+        yield Stranger(Kind.BACKEND_SERVICE, name, words)
+        yield Stranger(Kind.HEALTH_CHECK, name, OURS[Kind.HEALTH_CHECK])
 
 
 def others(us: Namer) -> tuple[Namer, ...]:
@@ -93,6 +118,7 @@ def foreign(us: Namer, rng: random.Random) -> Iterator[Stranger]:
         spaces = rng.choice((("shop", "web"), ("a--b", "w--x"), ("else", LONG), (LONG, LONG)))
         for kind, name in names_of(cluster, *spaces, port=rng.choice((30301, 30302))):
             yield Stranger(kind, name, OURS.get(kind, ""))
+        yield from pods_of(cluster, spaces[0], "front", us.cluster_uid)
     # Cut names of this cluster's own Ingresses that it has not got: they prove too little.
     for kind, name in names_of(us, f"gone-{LONG}", LONG, 30399):
         if len(name) > 62 and not name.startswith("k8s2"):
@@ -120,6 +146,7 @@ def owned(us: Namer) -> Iterator[Stranger]:
         for kind, called in names_of(us, "shop", "old", 30396):
             if kind not in (Kind.INSTANCE_GROUP, Kind.FIREWALL):
                 yield Stranger(kind, called, OURS.get(kind, ""), ours=True)
+        yield from (one._replace(ours=True) for one in pods_of(us, "shop", "gone"))
 
 
 def of_a_world(us: Namer, rng: random.Random, taken: set[str]) -> list[Stranger]:
@@ -168,6 +195,10 @@ def _body(kind: Kind, links: Mapping[Kind, str], number: int) -> dict[str, Any]:
         Kind.FIREWALL: {
             "network": "global/networks/default",
             "allowed": [{"IPProtocol": "udp"}],
+        },
+        Kind.NETWORK_ENDPOINT_GROUP: {
+            "networkEndpointType": "GCE_VM_IP_PORT",
+            "network": "global/networks/default",
         },
         Kind.INSTANCE_GROUP: {"namedPorts": [{"name": "theirs", "port": 8000 + number}]},
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fakes.build import ingress, service
+from fakes.build import endpoint, endpoint_slice, ingress, service
 from glbc.engine import loop
 from glbc.model.calls import Call, Verb
 from glbc.model.keys import Kind
@@ -65,7 +65,11 @@ class Life:
             self.house.apply(pki.secret(f"{space}/tls", *pki.fixed_pair("a.example.com")))
         self.ports = iter(range(30301, 30400))
         for space in sorted({space for space, _ in spaces}):
-            self.house.apply(service(f"{space}/front", f"80->{next(self.ports)}"))
+            front = service(f"{space}/front", f"80->{next(self.ports)}", target=8080)
+            if self.random.random() < 0.5:
+                front["metadata"]["annotations"] = {"cloud.google.com/neg": '{"ingress": true}'}
+            pods = [endpoint("10.8.0.5", "node-1"), endpoint("10.8.1.5", "node-2")]
+            self.house.apply(front, endpoint_slice(f"{space}/front-x", "front", pods, "8080"))
 
     def put(self) -> None:
         name = self.random.choice(NAMES)
