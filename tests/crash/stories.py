@@ -7,9 +7,19 @@ of every story all Ingresses go.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import yaml
+
 from fakes.build import container, endpoint, endpoint_slice, ingress, node, pod, service
 from glbc.model.views import GATE
-from tests.scenario.test_backendconfig import FEATURES, KEY, OTHER_KEY, install, secret, web_service
+from tests.scenario.test_backendconfig import (
+    CRDS,
+    FEATURES,
+    KEY,
+    OTHER_KEY,
+    install,
+    secret,
+    web_service,
+)
 from tests.scenario.test_backendconfig import config as custom
 from tests.support import pki
 from tests.support.house import CLUSTER_UID, House
@@ -193,6 +203,7 @@ def pods_that_nobody_takes(house: House) -> None:
 
 
 TWO_PODS: Final = (endpoint("10.8.0.5", "node-1"), endpoint("10.8.1.5", "node-2"))
+GROUP_RECORDS: Final = yaml.safe_load((CRDS / "servicenetworkendpointgroups.yaml").read_text())
 FROM_PODS: Final = puts("create", straight(), pods(*TWO_PODS), *SERVICES[1:], web(), other())
 PODS_GO: Final = (("Service", "shop/front"), ("EndpointSlice", "shop/front-x"))
 A_POOL: Final = endpoint("10.8.2.5", "node-33")
@@ -323,6 +334,7 @@ STORIES: Final[Mapping[str, tuple[Step, ...]]] = {
         it_comes_back,
     ),
     "groups for others": (
+        puts("their definition", GROUP_RECORDS),
         FROM_PODS,
         puts("exposed", straight('{"ingress": true, "exposed_ports": {"80": {}}}')),
         puts("for others only", straight('{"exposed_ports": {"80": {}}}')),

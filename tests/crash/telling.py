@@ -13,6 +13,8 @@ from typing import Any, Final, NamedTuple
 
 from glbc.engine.executor import Runner
 from glbc.engine.jobs import ActionJob, Job
+from glbc.model import svcneg
+from glbc.translate.annotations import NEG_STATUS
 from tests.crash.stories import STORIES, Step, begin, the_end
 from tests.support.house import House
 
@@ -67,6 +69,16 @@ def seen(house: House) -> dict[str, Any]:
     for one in house.kube.list("Pod"):
         said = [(c["type"], c["status"], c["reason"]) for c in one["status"].get("conditions", ())]
         state[f"pod {one['metadata']['name']}"] = repr(said)
+    for one in house.kube.list("Service"):
+        named = one["metadata"].get("annotations", {}).get(NEG_STATUS)
+        state[f"service {one['metadata']['name']}"] = repr(named)
+    for one in house.cluster._listed(svcneg.KIND):
+        meta = one["metadata"]
+        groups = [
+            (row["selfLink"], row["state"])
+            for row in one.get("status", {}).get("networkEndpointGroups", ())
+        ]
+        state[f"record {meta['name']}"] = repr((meta["labels"], meta["finalizers"], groups))
     return state
 
 
@@ -78,7 +90,7 @@ def ours(state: Mapping[str, Any]) -> dict[str, Any]:
     """
     kept = {}
     for name, body in state.items():
-        if not name.startswith(("ingress ", "pod ")):
+        if not name.startswith(("ingress ", "pod ", "service ", "record ")):
             left_out = {"namedPorts"} | ({"IPAddress", "address"} if "/k8s" in name else set())
             if not body.get("iap", {}).get("enabled"):
                 left_out.add("iap")

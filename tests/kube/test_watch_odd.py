@@ -269,7 +269,9 @@ def test_an_optional_kind_that_is_not_installed_is_empty_and_complete(tmp_path):
     with reflecting(tmp_path, server, kinds=(row,)) as (reflectors, _):
         assert reflectors.wait_synced(5)
         assert reflectors.snapshot().complete == {"X"}
+        assert reflectors.snapshot().absent == {"X"}
         eventually(lambda: list(reflectors.snapshot().ingress_classes) == ["x"], "it is installed")
+        assert reflectors.snapshot().absent == frozenset()
 
 
 def test_an_optional_kind_that_is_not_installed_is_complete_until_it_is_looked_for_again(tmp_path):
