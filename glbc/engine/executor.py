@@ -187,6 +187,7 @@ class Attempt:
         self.was_read = False
         self.read_began = 0.0
         self.writes = 0
+        self._looked = False  # whether the group is there, since somebody was refused
         self.misfits: dict[Seat, CloudError] = {}  # instances and endpoints that cannot join
 
     def read(self, key: ResourceKey) -> Body | None:
@@ -325,6 +326,11 @@ class Attempt:
         try:
             self._send(verb, key, _seats(key.kind, members))
         except (NotFound, Rejected) as refusal:
+            if isinstance(refusal, NotFound) and not self._looked:
+                self._looked = True  # is it one of them that is not there, or the group?
+                gone, self.was_read = self.read(key) is None, False
+                if gone:
+                    raise
             if verb is Verb.DETACH_ENDPOINTS and (left := self._left_in(key, members)) != members:
                 if left:
                     self._move(verb, key, left)

@@ -180,26 +180,31 @@ def _filled(base: Seated, settings: tuple[Namer, Config]) -> Seated:
     group, live = base.group, base.live or {}
     findings: list[Finding] = []
     members: dict[str, set[Endpoint]] = {}
-    lost: list[str] = []
-    asked_live = False
+    homeless: dict[tuple[str, int], str] = {}  # address and port → the node that nobody sees
     for endpoint, number in serving(base.slices, group.port):
         for address in endpoint.addresses[:1]:  # the API: the others mean the same pod
-            machine = base.places.machines.get(endpoint.node_name or "")
+            name = endpoint.node_name or "-"
+            machine = base.places.machines.get(name)
             if machine is not None:
                 one = Endpoint(ip_address=address, port=number, instance=machine.instance)
                 members.setdefault(machine.zone, set()).add(one)
-                continue
-            asked_live = True
-            kept = {
-                (place, there)
-                for place, some in live.items()
-                for there in some
-                if (there.ip_address, there.port) == (address, number)
-            }
-            for place, there in kept:
-                members.setdefault(place, set()).add(there)
-            if not kept:
-                lost.append(f"{address}:{number} on node {endpoint.node_name or '-'}")
+            else:
+                where = (address, number)
+                homeless[where] = min(name, homeless.get(where, name))
+    for settled in (one for some in members.values() for one in some):
+        homeless.pop((settled.ip_address, settled.port), None)  # another slice names its node
+    lost: list[str] = []
+    for (address, number), name in homeless.items():
+        kept = {
+            (place, there)
+            for place, some in live.items()
+            for there in some
+            if (there.ip_address, there.port) == (address, number)
+        }
+        for place, there in kept:
+            members.setdefault(place, set()).add(there)
+        if not kept:
+            lost.append(f"{address}:{number} on node {name}")
     if lost:
         findings.append(_lost(group, lost))
     for (key, unfit), why in sorted(base.unfit.items(), key=lambda row: str(row[0])):
@@ -228,7 +233,7 @@ def _filled(base: Seated, settings: tuple[Namer, Config]) -> Seated:
     )
     return msgspec.structs.replace(
         base,
-        live=base.live if asked_live else None,
+        live=base.live if homeless else None,
         resources=resources,
         ports=frozenset(_ports(base.slices, group.port)),
         findings=tuple(findings),

@@ -213,6 +213,19 @@ def test_a_group_that_somebody_deletes_comes_back_with_its_pods() -> None:
     assert members(house) == {A: ["10.8.0.5:8080", "10.8.0.6:8080"], B: ["10.8.1.5:8080"]}
 
 
+def test_a_group_that_is_gone_is_not_asked_for_each_of_its_pods() -> None:
+    house = roomy()
+    house.apply(front(neg='{"exposed_ports": {"80": {}}}'), *sliced(crowd(0, 1)))
+    house.settle()
+    house.cloud._ask("DELETE", f"/compute/v1/projects/demo/zones/{A}/networkEndpointGroups/{NEG}")
+    house.clock.advance(5)
+    house.cloud.writes.clear()
+    house.apply(*sliced(crowd(0, 400)))
+    house.settle()
+    assert moves(house) == [("attachNetworkEndpoints", 399), ("attachNetworkEndpoints", 400)]
+    assert len(members(house)[A]) == 400
+
+
 def test_somebody_elses_group_of_our_name_is_left_alone_and_the_other_zones_serve() -> None:
     house = House(default_backend_service="")
     body = {"networkEndpointType": "GCE_VM_IP_PORT", "network": "global/networks/default"}

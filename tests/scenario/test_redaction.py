@@ -215,7 +215,7 @@ def test_a_traceback_tells_no_value(log: io.StringIO) -> None:
     runner = Runner(Broken(house.gce), house.clock)
     workers = ThreadWorkers(runner, house.cluster, house.clock, threads=1, ring=lambda: None)
     workers.start(ActionJob(made, None))
-    assert workers.stop(10.0)
+    assert not workers.stop(10.0)
     text = log.getvalue()
     written.close()
     assert "job_crashed" in text

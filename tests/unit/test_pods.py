@@ -57,3 +57,15 @@ def test_who_is_in_a_group_whose_nodes_are_all_seen_is_not_looked_at() -> None:
 def test_what_is_not_in_the_graph_of_the_cloud_any_more_is_looked_at() -> None:
     first = translate(shop("n1"), seen(), NAMER, CONFIG)
     assert not first.hints_hold(seen(), Hints(), 0.0)
+
+
+def test_a_pod_whose_node_only_one_of_two_slices_names_is_on_that_node() -> None:
+    snapshot = shop("n1")
+    slices = dict(snapshot.endpoint_slices)
+    (first,) = slices["shop/web-1"].endpoints or ()
+    again = msgspec.structs.replace(first, node_name="lost")
+    slices["shop/web-2"] = msgspec.structs.replace(slices["shop/web-2"], endpoints=(again,))
+    snapshot = msgspec.structs.replace(snapshot, endpoint_slices=slices)
+    desired = translate(snapshot, seen(), NAMER, CONFIG)
+    assert members(desired) == ["10.8.0.8"]
+    assert [one for one in desired.findings if one.reason == "EndpointWithoutNode"] == []
