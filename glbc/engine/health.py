@@ -165,6 +165,7 @@ def _used(desired: Desired | None) -> tuple[frozenset[ResourceKey], frozenset[Re
     eager: set[ResourceKey] = set()
     for one in desired.read.values() if desired else ():
         used |= one.serving()
+        used |= {move.old for move in one.looked_at.moves}  # why a route leaves it is not forgotten
         waited_for = {key for move in one.waiting for key in (move.old, move.new)}
         used |= waited_for
         if not any(finding.reason == Reason.SWITCH_WAITS for finding in one.findings):

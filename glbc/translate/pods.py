@@ -179,32 +179,8 @@ def _filled(base: Seated, settings: tuple[Namer, Config]) -> Seated:
     namer, config = settings
     group, live = base.group, base.live or {}
     findings: list[Finding] = []
-    members: dict[str, set[Endpoint]] = {}
-    homeless: dict[tuple[str, int], str] = {}  # address and port → the node that nobody sees
-    for endpoint, number in serving(base.slices, group.port):
-        for address in endpoint.addresses[:1]:  # the API: the others mean the same pod
-            name = endpoint.node_name or "-"
-            machine = base.places.machines.get(name)
-            if machine is not None:
-                one = Endpoint(ip_address=address, port=number, instance=machine.instance)
-                members.setdefault(machine.zone, set()).add(one)
-            else:
-                where = (address, number)
-                homeless[where] = min(name, homeless.get(where, name))
-    for settled in (one for some in members.values() for one in some):
-        homeless.pop((settled.ip_address, settled.port), None)  # another slice names its node
-    lost: list[str] = []
-    for (address, number), name in homeless.items():
-        kept = {
-            (place, there)
-            for place, some in live.items()
-            for there in some
-            if (there.ip_address, there.port) == (address, number)
-        }
-        for place, there in kept:
-            members.setdefault(place, set()).add(there)
-        if not kept:
-            lost.append(f"{address}:{number} on node {name}")
+    members, homeless = _placed(base)
+    lost = _kept_where_they_are(members, homeless, live)
     if lost:
         findings.append(_lost(group, lost))
     for (key, unfit), why in sorted(base.unfit.items(), key=lambda row: str(row[0])):
@@ -238,6 +214,46 @@ def _filled(base: Seated, settings: tuple[Namer, Config]) -> Seated:
         ports=frozenset(_ports(base.slices, group.port)),
         findings=tuple(findings),
     )
+
+
+def _placed(base: Seated) -> tuple[dict[str, set[Endpoint]], dict[tuple[str, int], str]]:
+    """Return who is in each zone; and of whom no node is seen, by address and port, with its name."""
+    members: dict[str, set[Endpoint]] = {}
+    homeless: dict[tuple[str, int], str] = {}
+    for endpoint, number in serving(base.slices, base.group.port):
+        for address in endpoint.addresses[:1]:  # the API: the others mean the same pod
+            name = endpoint.node_name or "-"
+            machine = base.places.machines.get(name)
+            if machine is not None:
+                one = Endpoint(ip_address=address, port=number, instance=machine.instance)
+                members.setdefault(machine.zone, set()).add(one)
+            else:
+                where = (address, number)
+                homeless[where] = min(name, homeless.get(where, name))
+    for settled in (one for some in members.values() for one in some):
+        homeless.pop((settled.ip_address, settled.port), None)  # another slice names its node
+    return members, homeless
+
+
+def _kept_where_they_are(
+    members: dict[str, set[Endpoint]],
+    homeless: Mapping[tuple[str, int], str],
+    live: Mapping[str, tuple[Endpoint, ...]],
+) -> list[str]:
+    """Add to `members` who is in a group already though nobody sees its node; return the others."""
+    lost: list[str] = []
+    for (address, number), name in homeless.items():
+        kept = {
+            (place, there)
+            for place, some in live.items()
+            for there in some
+            if (there.ip_address, there.port) == (address, number)
+        }
+        for place, there in kept:
+            members.setdefault(place, set()).add(there)
+        if not kept:
+            lost.append(f"{address}:{number} on node {name}")
+    return lost
 
 
 def serving(
