@@ -46,7 +46,7 @@ log = structlog.get_logger()
 STOP_SEC: Final = 3.0  # how long what is under way may take after a signal
 MOST_STOP_SEC: Final = 7 * STOP_SEC  # page and loop, workers, Lease (twice), watches
 LEAD_SEC: Final = 1.0  # how long a start waits to lead at once; then it goes on as a standby
-LOOK_SEC: Final = 10.0  # how often it is checked that the watches' threads live
+LOOK_SEC: Final = 1.0  # a signal that the kernel gives to another thread wakes nobody
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 Told = signal.Signals | Exception | None

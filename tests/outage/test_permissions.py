@@ -27,6 +27,7 @@ PLURALS = {
     "Node": "nodes",
     "Pod": "pods",
     "EndpointSlice": "endpointslices",
+    "ServiceNetworkEndpointGroup": "servicenetworkendpointgroups",
     "BackendConfig": "backendconfigs",
     "FrontendConfig": "frontendconfigs",
     "IngressParameters": "ingressparameters",
