@@ -165,11 +165,12 @@ def _used(desired: Desired | None) -> tuple[frozenset[ResourceKey], frozenset[Re
     eager: set[ResourceKey] = set()
     for one in desired.read.values() if desired else ():
         used |= one.serving()
-        used |= {move.old for move in one.looked_at.moves}  # why a route leaves it is not forgotten
+        left = {move.old for move in one.looked_at.moves}  # why a route leaves it is not forgotten
+        used |= left
         waited_for = {key for move in one.waiting for key in (move.old, move.new)}
         used |= waited_for
         if not any(finding.reason == Reason.SWITCH_WAITS for finding in one.findings):
-            eager |= waited_for  # else it may take for ever, and is in no hurry
+            eager |= waited_for | left  # else it may take for ever, and is in no hurry
     return frozenset(used), frozenset(eager)
 
 

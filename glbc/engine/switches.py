@@ -11,6 +11,7 @@ import msgspec
 from glbc.engine.health import Health
 from glbc.engine.ports import Clock
 from glbc.model.graph import Graph, Observed
+from glbc.model.health import UNHEALTHY
 from glbc.model.keys import ResourceKey
 from glbc.model.views import Hints
 from glbc.plan.planner import Op, Refusal
@@ -26,6 +27,7 @@ class Switches:
         self._health = health
         self._clock = clock
         self._since: dict[Wait, float] = {}  # seconds since 1970
+        self._left: dict[ResourceKey, float] = {}  # since when (monotonic) a route is to leave it
         self._stuck: set[ResourceKey] = set()  # URL maps that must do without the warm-up
 
     def known(
@@ -57,9 +59,22 @@ class Switches:
         return msgspec.structs.replace(
             hints,
             health=self._health.states(),
+            doubted=self._doubted(last),
             reached=frozenset(reached),
             waits=dict(self._since),
             stuck=frozenset(self._stuck),
+        )
+
+    def _doubted(self, last: Desired | None) -> frozenset[ResourceKey]:
+        """Return the backends that fail by an answer from before a route was to leave them."""
+        now = self._clock.monotonic()
+        read = last.read.values() if last else ()
+        left = {move.old for one in read for move in one.looked_at.moves}
+        self._left = {old: self._left.get(old, now) for old in left}
+        return frozenset(
+            key
+            for key, state in self._health.states().items()
+            if state == UNHEALTHY and self._health.asked_at(key) < self._left.get(key, now)
         )
 
 

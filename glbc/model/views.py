@@ -500,6 +500,9 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     instance_tags: Mapping[str, tuple[str, ...]] = {}  # instance name -> its network tags
     misfits: Mapping[ResourceKey, Misfit] = {}  # instances that cannot join their group
     health: Mapping[ResourceKey, str] = {}  # of backend services that a live rule leads to
+    doubted: frozenset[ResourceKey] = (
+        frozenset()
+    )  # who fails by an answer from before a route was to leave
     reached: frozenset[ResourceKey] = frozenset()  # backend services that a live rule leads to
     waits: Mapping[tuple[ResourceKey, ResourceKey], float] = {}
     # URL map, backend that it waits for and that is reached -> since when, seconds since 1970

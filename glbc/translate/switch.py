@@ -88,6 +88,8 @@ class Switch:
             return target
         move = Move(old, target.backend)
         self.moves.add(move)
+        if self._is_asked_again(move) and route.may_keep(old):
+            return Target(old, target.wants, is_last_good=True)
         if not self._waits(move) or not route.may_keep(old):
             return target
         since = self._hints.waits.get((self._keys.url_map, move.new))
@@ -111,6 +113,11 @@ class Switch:
         self.waiting.clear()
         self.findings.clear()
         self.until = FOREVER
+
+    def _is_asked_again(self, move: Move) -> bool:
+        """Tell whether it fails by an answer from before: it may serve again, and is asked at once."""
+        ready = is_ready(move.new, self._hints)
+        return self._serves and not ready and move.old in self._hints.doubted
 
     def _waits(self, move: Move) -> bool:
         hints = self._hints
@@ -157,7 +164,7 @@ def switch_facts(moves: Iterable[Move], keys: FrontEndKeys, hints: Hints) -> tup
     """Return what the moves of an Ingress may know of the cloud; nothing when there is none."""
     facts = tuple(
         (
-            hints.health.get(move.old) == UNHEALTHY,
+            (hints.health.get(move.old) == UNHEALTHY, move.old in hints.doubted),
             hints.health.get(move.new),
             move.new in hints.reached,
             hints.waits.get((keys.url_map, move.new)),

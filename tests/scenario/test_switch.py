@@ -202,6 +202,19 @@ def test_a_backend_that_fails_is_left_at_once() -> None:
     assert not wrote_warm(house)
 
 
+def test_a_backend_that_answers_again_is_not_left_for_an_old_word() -> None:
+    house = a_live_shop()
+    house.gce.health.set("UNHEALTHY", port=30301)
+    live(house, 61)
+    house.gce.health.set("HEALTHY", port=30301)
+    house.apply(web("new:80"))
+    live(house, 3)
+    assert routes(house) == (DEFAULT, FRONT)
+    house.gce.health.set("HEALTHY", port=30304)
+    live(house, 5)
+    assert routes(house) == (DEFAULT, NEW)
+
+
 def test_a_backend_that_begins_to_fail_is_waited_with_no_longer() -> None:
     house = a_live_shop()
     house.apply(web("new:80"))
