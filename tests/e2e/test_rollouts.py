@@ -142,8 +142,10 @@ def drain(one: World, _way: str) -> None:
         one.kubectl("delete", "pod", "--wait=false", *there)
 
 
-def replace_all(one: World, _way: str) -> None:
-    one.kubectl("delete", "pod", "-l", "app=web", "--wait=false")
+def replace_all(one: World, way: str) -> None:
+    """Delete every pod; those without a grace are killed, so that nothing serves for a while."""
+    how = ("--grace-period=0", "--force") if way == BARE else ()
+    one.kubectl("delete", "pod", "-l", "app=web", "--wait=false", *how)
 
 
 STORIES: Final[dict[str, Callable[[World, str], None]]] = {
