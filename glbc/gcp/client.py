@@ -1,4 +1,4 @@
-"""Compute Engine through google-cloud-compute: the only module that imports google, and lazily.
+"""Compute Engine through google-cloud-compute.
 
 What must hold (each found by trying): only `*_unary` methods and our own wait, because the
 library's polling ignores the endpoint; `retry=None` everywhere, because `retry.py` is the only
@@ -6,7 +6,6 @@ retry; a repeated mutation is the same request; the connection pool fits the thr
 Bodies are REST JSON on both sides; proto messages do not leave this module.
 """
 
-import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +28,7 @@ from glbc.errors import (
 )
 from glbc.gcp import table
 from glbc.gcp.inflight import InFlight
+from glbc.gcp.library import Library
 from glbc.gcp.limiter import Class, Limiter
 from glbc.gcp.refusals import failed, one_line, refused
 from glbc.gcp.retry import Retry
@@ -44,7 +44,6 @@ WAIT_SEC: Final = 150.0  # `operations.wait` answers after some two minutes at t
 SPARE_CONNECTIONS: Final = 4  # for lists and commands, beside the workers
 ENDPOINTS: Final = frozenset({Verb.ATTACH_ENDPOINTS, Verb.DETACH_ENDPOINTS})
 INCOMPLETE: Final = frozenset({"UNREACHABLE", "PARTIAL_SUCCESS"})  # warnings of lists
-CHATTER: Final = "GOOGLE_SDK_PYTHON_LOGGING_SCOPE"  # lets the library log whole requests: keys, too
 UNDONE: Final = "status != DONE"  # as the API's reference writes a filter
 LOG_IN: Final = (
     "run `gcloud auth application-default login`, set GOOGLE_APPLICATION_CREDENTIALS, "
@@ -52,36 +51,6 @@ LOG_IN: Final = (
 )
 
 Body = dict[str, Any]
-
-
-class _Library:
-    """The library, imported when the first adapter is made: 1.6 s and 148 MB."""
-
-    def __init__(self) -> None:
-        os.environ.pop(CHATTER, None)
-        # ruff: noqa: PLC0415  (the point of this class)
-        import google.auth
-        import requests
-        from google.api_core import exceptions as answers
-        from google.auth import credentials, exceptions
-        from google.cloud import compute_v1
-        from google.protobuf import json_format
-        from requests import adapters
-
-        self.compute: Any = compute_v1
-        self.json_format: Any = json_format
-        self.adapter = adapters.HTTPAdapter
-        self.anonymous: Any = credentials.AnonymousCredentials
-        self.default_credentials = google.auth.default
-        self.refusal = answers.GoogleAPICallError
-        self.auth_failure = exceptions.GoogleAuthError
-        self.auth_unreachable = exceptions.TransportError
-        self.unreachable = (
-            requests.exceptions.RequestException,
-            exceptions.TransportError,
-            json_format.ParseError,  # an answer that is not the API's: something in between spoke
-        )
-        self.failures = (self.refusal, self.auth_failure, *self.unreachable)
 
 
 class GoogleCloud:
@@ -130,14 +99,13 @@ class GoogleCloud:
         self._retry = retry or Retry()
         self.sending = InFlight()  # what another process must not be let in before
         self._fence = fence
-        self._library = _Library()
+        self._library = Library(table.CLIENTS)
         credentials = self._credentials(anonymous)
         options = {"api_endpoint": endpoint} if endpoint else None
         self._clients: dict[str, Any] = {}
         for name in table.CLIENTS:
-            client = getattr(self._library.compute, name)(
-                credentials=credentials, client_options=options
-            )
+            make = self._library.clients[name]
+            client = make(credentials=credentials, client_options=options)
             self._widen(client, 2 * workers + SPARE_CONNECTIONS)
             self._clients[name] = client
 
@@ -394,7 +362,7 @@ class GoogleCloud:
 
     def _message(self, name: str) -> Any:
         """Return a message class of the library."""
-        return getattr(self._library.compute, name)
+        return getattr(self._library.messages, name)
 
     def _mutation(self, row: Row, mutation: Mutation, call: Call) -> Any:
         """Return the request message for `call`, with a request id of its own."""

@@ -57,7 +57,7 @@ class Replica:
             self.due = self.house.clock.monotonic() + self.elector.tick()
         loop, workers = self.house.loop, self.house.workers
         for _ in range(200):
-            if not (loop.step() or workers.waiting or loop.in_flight()):
+            if not (loop.step() or workers.waiting):
                 break
         assert loop.wake_in() > 0, "it would turn for ever"
 
