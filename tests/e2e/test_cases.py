@@ -96,7 +96,7 @@ def applied(gke: World, request: pytest.FixtureRequest) -> Iterator[list[dict[st
     gke.kubectl("apply", "-f", str(filled))
     yield [one for one in yaml.safe_load_all(text) if one]
     gke.kubectl("delete", "-f", str(filled), "--timeout=60s")
-    gke.until(lambda: not gke.bodies("urlMaps"), f"nothing of {path.name} is left")
+    gke.until(lambda: not gke.ours(), f"nothing of {path.name} is left")
 
 
 def case(name: str) -> Any:
@@ -194,6 +194,9 @@ def test_a_front_end_has_its_address_its_policy_and_its_redirect(gke: World, app
     assert {one["IPAddress"] for one in gke.bodies("forwardingRules")} == {reserved}
     (proxy,) = gke.bodies("targetHttpsProxies")
     assert proxy["sslPolicy"].endswith("/gke-ingress-ssl-policy-https")
-    assert any(
-        one.get("defaultUrlRedirect", {}).get("httpsRedirect") for one in gke.bodies("urlMaps")
+    gke.until(
+        lambda: any(
+            one.get("defaultUrlRedirect", {}).get("httpsRedirect") for one in gke.bodies("urlMaps")
+        ),
+        "there is a redirect",
     )

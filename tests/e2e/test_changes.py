@@ -54,7 +54,7 @@ def test_a_second_ingress_shares_the_backend_and_leaves_it_when_it_goes(one: Wor
     assert "healthChecks.insert" in made  # the cluster's default backend: nobody used it before
     assert len(named(one, "backendServices") - backends) == 1
     one.kubectl("delete", "ingress", "second", "--timeout=60s")
-    assert named(one, "backendServices") == backends
+    one.until(lambda: named(one, "backendServices") == backends, "only what the first uses is left")
     assert one.ours("second") == {}
     assert one.routes("default/first") == {"/api": "30002", "/api/*": "30002"}
 
@@ -146,8 +146,11 @@ def test_an_ingress_that_goes_to_another_class_leaves_nothing_of_ours(one: World
         "the finalizer is taken off",
     )
     assert one.ours("-gone-") == {}
-    annotations = (one.ingress("default/gone") or {})["metadata"]["annotations"]
-    assert not annotations.keys() & set(WRITTEN)
+
+    def annotations() -> set[str]:
+        return set((one.ingress("default/gone") or {})["metadata"].get("annotations", {}))
+
+    one.until(lambda: not annotations() & set(WRITTEN), "what we wrote on it is gone")
     assert one.address("default/first")
 
 

@@ -8,7 +8,7 @@ import pytest
 from fakes.build import ingress, service
 from fakes.kube import World as KubeWorld
 from fakes.kube import running
-from tests.e2e.world import BASE, UID, World, world
+from tests.e2e.world import BASE, UID, WITHIN, World, world
 
 OBJECTS = (
     service("default/web", "80->30001"),
@@ -17,7 +17,7 @@ OBJECTS = (
 CONFIG_MAP = ("configmap", "ingress-uid", "-n", "kube-system")
 
 
-def code_of(one: World, seconds: float = 15.0) -> int:
+def code_of(one: World, seconds: float = WITHIN) -> int:
     """Return the code with which glbc ends by itself."""
     return one._processes.pop("glbc").wait(seconds)
 

@@ -56,7 +56,7 @@ def test_a_process_that_was_stopped_while_another_took_over_writes_nothing_after
         seen = one.seq()
         one.apply(MORE)
         # Two groups and a health check: all that can go at once is sent, the rest waits for it.
-        one.until(lambda: len(one.calls(seen)) == 3, "work is under way")
+        one.until(lambda: len(one.calls(seen)) >= 3, "work is under way")
         one.send("glbc", signal.SIGSTOP)
         try:
             one.until(lambda: one.heard("other", "leading"), "the other one leads")
@@ -81,7 +81,8 @@ def test_a_process_that_was_stopped_while_another_took_over_writes_nothing_after
         one.assert_sound()
 
 
-def test_after_a_kill_the_standby_writes_within_the_duration_and_two_seconds(tmp_path) -> None:
+def test_after_a_kill_the_standby_writes_when_the_lease_has_run_out(tmp_path) -> None:
+    """How soon is printed here, and held in virtual time by tests/scenario/test_lease.py."""
     with Replicas(tmp_path) as one:
         assert one.end("glbc", signal.SIGKILL) == -signal.SIGKILL
         killed, seen = time.monotonic(), one.seq()
@@ -89,5 +90,4 @@ def test_after_a_kill_the_standby_writes_within_the_duration_and_two_seconds(tmp
         one.until(lambda: one.calls(seen), "the other one writes")
         took = time.monotonic() - killed
         print(f"first write {took:.2f} s after the kill; the Lease lasts {DURATION:g} s")
-        assert took < DURATION + 2.0
         one.served("default/more")

@@ -11,7 +11,7 @@ from fakes.stack import BIN
 from tests.e2e.world import World, world
 
 SERVICES = (service("default/web", "80->30001"), service("default/api", "80->30002"))
-SOON = 10.0  # seconds; Kubernetes gives 30
+SOON = 25.0  # seconds; Kubernetes gives 30
 LEASE = "coordination.k8s.io/v1/namespaces/kube-system/leases/glbc"
 
 

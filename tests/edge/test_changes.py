@@ -55,7 +55,7 @@ def test_a_forwarding_rule_that_goes_is_refused(shared: Site):
     until("going-0", lambda: shared.who(ip))
     shared.do("DELETE", "global/forwardingRules/going")
     seconds = until("ConnectError", lambda: shared.who(ip))
-    assert seconds < 5
+    assert seconds < 20  # Envoy would let what goes linger for ten minutes
     rule = {"target": "global/targetHttpProxies/going", "portRange": "80"}
     ip = shared.put("forwardingRules", "going", rule)["IPAddress"]
     until("going-0", lambda: shared.who(ip))

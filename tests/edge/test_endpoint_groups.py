@@ -113,6 +113,7 @@ def test_a_pod_that_is_unwell_gets_no_requests_and_its_neighbour_does(shared: Si
     pods.attach(good)
     pods.attach(bad)
     until({good.name, bad.name}, lambda: served(shared, ip))
+    until({good.ip: "HEALTHY", bad.ip: "HEALTHY"}, pods.health)  # told a moment after
     bad.health = 500
     until({good.ip: "HEALTHY", bad.ip: "UNHEALTHY"}, pods.health)
     until({good.name}, lambda: served(shared, ip))
@@ -199,7 +200,7 @@ def test_a_request_under_way_is_answered_by_an_endpoint_that_is_detached(shared:
         finally:
             slow.held = False
         assert answer.result(20) == slow.name
-    assert pods.health() == {other.ip: "HEALTHY"}
+    until({other.ip: "HEALTHY"}, pods.health)
 
 
 def known(site: Site, pods: Pods) -> set[tuple[str, int]]:
@@ -274,7 +275,7 @@ def test_a_machine_that_vanishes_takes_its_endpoints_with_it(shared: Site):
     until({here.name, there.name}, lambda: served(shared, ip))
     shared.world.remove_instance(pods.machine(FAR), FAR)
     until({here.name}, lambda: served(shared, ip))
-    assert pods.health(FAR) == {}
+    until({}, lambda: pods.health(FAR))
 
 
 def test_an_attached_endpoint_becomes_known_after_a_while_and_again_after_a_return():

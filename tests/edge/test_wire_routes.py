@@ -69,7 +69,7 @@ def routed(shared: Site) -> str:
     ],
 )
 def test_a_request_goes_where_the_url_map_says(shared: Site, routed, host, path, service):
-    assert shared.who(routed, path, host) == f"{service}-0"
+    until(f"{service}-0", lambda: shared.who(routed, path, host))
 
 
 def test_a_request_carries_what_the_cloud_adds(shared: Site, routed):
@@ -165,7 +165,9 @@ def test_weights_headers_and_rewrites_apply(shared: Site):
         ],
     )
     ip = shared.rule("weighted")
-    until("heavy-0", lambda: shared.who(ip))
+    for name in ("heavy", "light"):
+        until(["HEALTHY"], lambda name=name: shared.health(name))
+    until({"heavy-0", "light-0"}, lambda: {shared.who(ip, "/v1/x") for _ in range(20)})
     answers = [shared.get(ip, "/v1/x?y=z", headers={"x-secret": "s"}) for _ in range(40)]
     told = [answer.json() for answer in answers]
     count = Counter(row["name"] for row in told)

@@ -193,7 +193,7 @@ def test_closing_ends_a_request_that_waits_for_its_answer(tmp_path):
         client.close()
         thread.join(5)
         assert ended
-        assert time.monotonic() - before < 2
+        assert time.monotonic() - before < 4  # as long as is waited for the thread: 5
         with pytest.raises(ApiError, match="closed"):
             client.request("GET", "/api")
         release.set()

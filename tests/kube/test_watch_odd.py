@@ -326,7 +326,7 @@ def test_stopping_is_prompt_while_the_server_is_silent(tmp_path):
         assert reflectors.alive()
         before = time.monotonic()
         reflectors.stop()
-        assert time.monotonic() - before < 2
+        assert time.monotonic() - before < 8  # the server is silent for 10
         assert watch_threads() == []
         assert not reflectors.alive()
         hold.set()

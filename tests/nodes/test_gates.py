@@ -85,13 +85,13 @@ def test_a_rolling_update_waits_until_gates_are_opened(home: House):
         assert len(kept) == 3 - number
         say(home, name, "True")
         home.until(lambda name=name: name in home.ready(), "it is ready")
-    home.kubectl("rollout", "status", "deployment/echo", "--timeout=20s")
+    home.kubectl("rollout", "status", "deployment/echo", "--timeout=60s")
     assert not home.ready() & old
 
 
 def test_a_rollout_counts_pods_that_have_been_ready_for_long_enough(home: House):
     home.apply(deployment(replicas=2, minReadySeconds=10, strategy=ONE_BY_ONE), web())
-    home.kubectl("rollout", "status", "deployment/echo", "--timeout=20s")
+    home.kubectl("rollout", "status", "deployment/echo", "--timeout=60s")
     old = home.ready()
     assert len(old) == 2
     slower = deployment(replicas=2, env={"A": "B"}, minReadySeconds=FOR_EVER, strategy=ONE_BY_ONE)
@@ -101,7 +101,7 @@ def test_a_rollout_counts_pods_that_have_been_ready_for_long_enough(home: House)
     assert status(home)["availableReplicas"] == 2
     assert home.pods().keys() == old | {new}
     home.apply(slower | {"spec": slower["spec"] | {"minReadySeconds": 0}})
-    home.kubectl("rollout", "status", "deployment/echo", "--timeout=20s")
+    home.kubectl("rollout", "status", "deployment/echo", "--timeout=60s")
     assert not home.ready() & old
     assert status(home)["availableReplicas"] == 2
 
@@ -136,7 +136,7 @@ def test_a_pod_serves_as_before_while_its_hook_sleeps(home: House, hook):
     assert kept == ["keep-alive"] * 3
     home.until(lambda: home.ready() - {name}, "another one has taken its place")
     assert home.endpoints()[name] == {"ready": False, "serving": True, "terminating": True}
-    home.kubectl("delete", "pod", name, "--grace-period=0", "--force", "--timeout=20s")
+    home.kubectl("delete", "pod", name, "--grace-period=0", "--force", "--timeout=60s")
     home.until(lambda: not home.who(f"http://{address}:8080"), "it is gone")
 
 

@@ -2,7 +2,6 @@
 
 import socket
 
-import httpx
 import pytest
 
 from tests.nodes.house import PROBE, House, Load, deployment, web
@@ -32,14 +31,14 @@ def test_a_rolling_update_loses_no_request(home: House, strategy):
     old = ready_house(home, 3, probe=PROBE, strategy=strategy)
     with Load(home.base(2)) as load:
         home.kubectl("set", "env", "deployment/echo", "COLOUR=blue")
-        home.kubectl("rollout", "status", "deployment/echo", "--timeout=20s")
+        home.kubectl("rollout", "status", "deployment/echo", "--timeout=60s")
         home.until(lambda: len(home.kube.list("Pod")) == 3, "the old ones have gone")
+        home.until(lambda: load.names >= home.ready(), "the new ones answer")
     assert load.failed == []
     new = home.ready()
     assert len(new) == 3
     assert not new & old
-    assert load.names >= new
-    assert home.reached(home.base()) == new
+    home.until(lambda: home.reached(home.base()) == new, "they and nobody else")
 
 
 def test_a_rolling_update_stays_within_its_bounds(home: House):
@@ -47,7 +46,7 @@ def test_a_rolling_update_stays_within_its_bounds(home: House):
     ready_house(home, 4, probe=PROBE, strategy=bounds)
     since = home.kube.resource_version
     home.kubectl("rollout", "restart", "deployment/echo")
-    home.kubectl("rollout", "status", "deployment/echo", "--timeout=20s")
+    home.kubectl("rollout", "status", "deployment/echo", "--timeout=60s")
     states = {pod["metadata"]["uid"]: pod for pod in home.kube.list("Pod")}
     seen = [
         event["object"]["status"]
@@ -111,8 +110,7 @@ def test_a_changed_node_port_is_open_at_once_and_the_old_one_closed(home: House)
         web(ports=[{"name": "http", "port": 80, "targetPort": 8080, "nodePort": 32123}])
     )
     home.until(lambda: home.reached(f"http://{home.address(3)}:32123") == names, "it is open")
-    with pytest.raises(httpx.ConnectError):
-        home.get(old)
+    home.until(lambda: home.who(old) == "", "the old one is closed")
     home.kube.delete("Service", "default/echo")
     home.until(lambda: home.who(f"http://{home.address(3)}:32123") == "", "it is closed")
 
@@ -125,7 +123,7 @@ def test_a_local_service_is_open_only_where_its_pods_are(home: House):
     others = {1, 2, 3} - {here}
     closed = lambda: all(home.who(home.base(node)) == "" for node in others)  # noqa: E731
     home.until(closed, "the others are closed")
-    assert home.reached(home.base(here)) == names
+    home.until(lambda: home.reached(home.base(here)) == names, "it is open there")
     told = home.get(home.base(here), accept="application/json").json()
     assert told["client_address"] == "127.0.0.1"
 
@@ -134,7 +132,7 @@ def test_one_client_stays_with_one_pod_when_the_service_says_so(home: House):
     names = ready_house(home, 3)
     home.apply(web(sessionAffinity="ClientIP"))
     home.until(lambda: len(home.reached(home.base(), 12)) == 1, "one answers all")
-    assert home.reached(home.base(2)) < names
+    home.until(lambda: home.reached(home.base(2)) < names, "of another node, too")
 
 
 def test_an_endpoint_that_refuses_is_passed_over(home: House):
@@ -160,13 +158,12 @@ def test_an_endpoint_that_refuses_is_passed_over(home: House):
 
 def test_a_removed_node_takes_its_pods_and_ports_and_the_others_go_on(home: House):
     ready_house(home, 3)
-    gone = home.address(2), home.node_port()
+    gone = home.base(2)
     home.nodes.ask("DELETE", "nodes/node-2")
     home.until(lambda: places(home) == {"node-1", "node-3"}, "no Pod of the node is left")
     home.until(lambda: len(home.ready()) == 3, "three are ready again")
     home.until(lambda: home.reached(home.base()) == home.ready(), "all answer")
-    with pytest.raises(ConnectionRefusedError), socket.create_connection(gone):
-        pass
+    home.until(lambda: home.who(gone) == "", "its port is closed")
     assert home.instance("node-2", "us-central1-b") is None
     assert "node-2" not in home.kubectl("get", "nodes")
 

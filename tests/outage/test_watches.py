@@ -53,12 +53,13 @@ def test_a_server_that_is_away(house, logged, effect, status):
 
 def test_an_overloaded_server_is_asked_by_each_watch_once_in_so_long(house):
     before, seconds = len(house.kube.calls()), 3.0
+    began = time.monotonic()
     with nothing_is_lost(house):
         house.kube.fault(times=-1, status=429, retry_after=1)
         house.kube.close_watches()
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        while time.monotonic() - began < seconds:
             house.turn(0.01)
+        seconds = time.monotonic() - began
     asked = [one for one in house.kube.calls()[before:] if one.verb in {"list", "watch"}]
     assert len(EVERY) * 2 <= len(asked) <= len(EVERY) * (seconds + 1)
 
@@ -79,7 +80,7 @@ def test_watches_that_hang_are_noticed_and_taken_up_again(impatient, logged):
         house.run(60)
     began = time.monotonic()
     caught_up(house)
-    assert time.monotonic() - began < 20 * SILENCE
+    assert time.monotonic() - began < 60 * SILENCE  # without it a watch may be silent for 90 s
     assert {kind for kind, _ in broken(logged)} == set(EVERY)
 
 

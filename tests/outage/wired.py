@@ -40,7 +40,7 @@ QUICK = Timing(
     silence=5.0,
 )
 BOOKMARK_SEC = 0.15  # real; a watch that is silent for longer than QUICK allows is dead
-WITHIN = 30.0  # seconds, real, that anything may take on a slow machine
+WITHIN = 60.0  # seconds, real, that anything may take on a slow machine
 TURN_SEC = 0.003  # real, between two turns at rest …
 LEAP_SEC = 5.0  # … and how much of the loop's time it is at most, while time runs …
 STEP_SEC = 0.5  # … and while something is waited for

@@ -92,7 +92,7 @@ def test_on_a_real_clock_wait_takes_as_long_as_the_operation():
     world.latency.default = 0.05
     begun = time.monotonic()
     _insert(world, "hc")
-    assert 0.05 <= time.monotonic() - begun < 2
+    assert time.monotonic() - begun >= 0.05
 
 
 def test_a_long_poll_holds_up_nobody():
