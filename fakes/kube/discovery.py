@@ -19,6 +19,7 @@ VERSION: Final = {
     "platform": "linux/amd64",
 }
 _SUB_VERBS: Final = ("get", "patch", "update")
+_EVICTION: Final = "eviction"  # is only created
 
 
 def groups(kinds: Iterable[Kind]) -> dict[str, dict[str, list[Kind]]]:
@@ -35,6 +36,12 @@ def _subresources(kind: Kind) -> Iterator[tuple[str, dict[str, str]]]:
         yield "status", {"group": kind.group, "version": kind.version, "kind": kind.kind}
     if kind.scale:
         yield "scale", {"group": "autoscaling", "version": "v1", "kind": "Scale"}
+    if kind.eviction:
+        yield _EVICTION, {"group": "policy", "version": "v1", "kind": "Eviction"}
+
+
+def _sub_verbs(name: str) -> list[str]:
+    return ["create"] if name == _EVICTION else list(_SUB_VERBS)
 
 
 def aggregated(kinds: Iterable[Kind], *, core: bool) -> Obj:
@@ -77,7 +84,7 @@ def _aggregated(kind: Kind) -> Obj:
     if kind.categories:
         row["categories"] = list(kind.categories)
     subresources = [
-        {"subresource": name, "responseKind": speaks, "verbs": list(_SUB_VERBS)}
+        {"subresource": name, "responseKind": speaks, "verbs": _sub_verbs(name)}
         for name, speaks in _subresources(kind)
     ]
     return row | ({"subresources": subresources} if subresources else {})
@@ -137,7 +144,7 @@ def resource_list(kinds: Iterable[Kind], api_version: str) -> Obj:
                 "singularName": "",
                 "namespaced": kind.namespaced,
                 "kind": speaks["kind"],
-                "verbs": list(_SUB_VERBS),
+                "verbs": _sub_verbs(name),
             }
             if speaks["group"] != kind.group:
                 sub |= {"group": speaks["group"], "version": speaks["version"]}

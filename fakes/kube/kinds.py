@@ -34,6 +34,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     categories: tuple[str, ...] = ()
     status: bool = False  # has a status subresource
     scale: bool = False  # has a scale subresource
+    eviction: bool = False  # has an eviction subresource
     generation: bool = False  # counts changes of its spec
     unconditional: bool = True  # an update may leave resourceVersion out
     create_on_update: bool = False  # a PUT of what does not exist creates it
@@ -72,7 +73,8 @@ _EVERYONE = ("all",)
 BUILT_IN: Final[tuple[Kind, ...]] = (
     Kind(kind="Namespace", plural="namespaces", model="V1Namespace", namespaced=False, short=("ns",), status=True),
     Kind(kind="Node", plural="nodes", model="V1Node", namespaced=False, short=("no",), status=True),
-    Kind(kind="Pod", plural="pods", model="V1Pod", short=("po",), categories=_EVERYONE, status=True, generation=True),
+    Kind(kind="Pod", plural="pods", model="V1Pod", short=("po",), categories=_EVERYONE,
+         status=True, eviction=True, generation=True),
     Kind(kind="Service", plural="services", model="V1Service", short=("svc",), categories=_EVERYONE, status=True),
     Kind(kind="Endpoints", plural="endpoints", model="V1Endpoints", short=("ep",)),
     Kind(kind="Secret", plural="secrets", model="V1Secret"),

@@ -155,6 +155,10 @@ class Router:
 
     def _serve(self, verb: str, target: Target, request: Request) -> Response:
         collection = verb in {"create", "list", "watch", "deletecollection"}
+        if target.subresource == "eviction":
+            if verb != "create":
+                raise not_allowed()
+            return self.verbs.evict(target, request)
         if (
             verb not in target.kind.verbs
             or (target.subresource and verb in {"create", "delete", "watch"})

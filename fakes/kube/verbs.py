@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from fakes.kube import apply as ssa
-from fakes.kube import convert, crd, patch, selectors, tables
+from fakes.kube import convert, crd, eviction, patch, selectors, tables
 from fakes.kube.bodies import Bodies, Target, decoded, media_type
 from fakes.kube.door import Request, Response
 from fakes.kube.errors import (
@@ -341,6 +341,23 @@ class Verbs:
                 "details": details | {"uid": obj["metadata"]["uid"]},
             },
         )
+
+    def evict(self, target: Target, request: Request) -> Response:
+        """Answer POST of an Eviction: the deletion of a Pod, if no budget forbids it."""
+        body = decoded(request)
+        if not isinstance(body, dict) or body.get("kind", "Eviction") != "Eviction":
+            raise bad_request("the body of the request must be an Eviction")
+        named = (body.get("metadata") or {}).get("name", target.name)
+        if named != target.name:
+            raise bad_request(
+                f"name in URL does not match name in Eviction object: {target.name} vs {named}"
+            )
+        pod = self.objects.get(target.kind, target.namespace, target.name)
+        eviction.check(self.store, pod)
+        options = replace(request, body=body.get("deleteOptions") or {})
+        self.delete(replace(target, subresource=""), options)
+        success = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+        return Response(201, success | {"code": 201})
 
     def deletecollection(self, target: Target, request: Request) -> Response:
         """Answer DELETE of a collection."""

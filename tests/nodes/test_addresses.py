@@ -88,6 +88,7 @@ def test_a_drained_node_gives_its_pods_to_the_others(home: House):
     home.until(lambda: len(home.ready()) == 3, "all are ready")
     assert "node-1" in {pod["spec"]["nodeName"] for pod in home.pods().values()}
     home.kubectl("drain", "node-1", "--timeout=60s")
+    assert home.kube.counts()["create", "pods/eviction"] == 1
     home.until(lambda: len(home.ready()) == 3, "three are ready again")
     assert {pod["spec"]["nodeName"] for pod in home.pods().values()} == {"node-2", "node-3"}
     home.until(lambda: home.reached(home.base(1)) == home.ready(), "its node port leads to them")
