@@ -1,9 +1,8 @@
 """An endpoint that was just attached to a network endpoint group is not sent requests at once.
 
 The operation is done before the front ends of the cloud know of the endpoint (recalled: some
-seconds). Until then it is neither probed nor served from. A detached one is out at once; what it is
-answering is let end, however long it takes: the fake cuts nothing when the backend service's
-draining timeout has passed.
+seconds). Until then it is neither probed nor served from. A detached one is out at once; for what it
+is answering see `draining`.
 """
 
 from collections.abc import Iterator, Mapping

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Final, Self
 
 from fakes.edge.attached import Attached
-from fakes.edge.cloud import Source
+from fakes.edge.cloud import Picture, Source
 from fakes.edge.clusters import Endpoint
 from fakes.edge.cold import Cold
 from fakes.edge.converge import Converger
 from fakes.edge.desired import Place, desired
+from fakes.edge.draining import Cutter, Draining, Left
 from fakes.edge.envoy import Envoy, Unavailable, find
 from fakes.edge.files import Files
 from fakes.edge.health import Reporter, states
@@ -75,6 +76,9 @@ class Edge:
         self._converger = Converger(Files(self.directory), self.envoy)
         self._cold = Cold(self.settings.cold_sec)
         self._attached = Attached(self.settings.attach_sec * self.settings.time_scale)
+        self._draining = Draining(self.settings.time_scale)
+        self._cutter = Cutter()
+        self._left: Left = {}
         self._place = Place(self.directory, self.settings.time_scale, self.offset)
         self._members: Mapping[str, tuple[Endpoint, ...]] = {}
         self._forgotten = threading.Event()  # the cloud was reset
@@ -157,6 +161,7 @@ class Edge:
         wanted = desired(picture, self._place, cold, unknown)
         self._members = wanted.members  # health is told before routes are there
         self._converger.apply(wanted)
+        self._left = self._draining.left(wanted.members, _drain_sec(picture), now)
         wakes = (self._cold.wake_at(now), self._attached.wake_at(now))
         return min((at for at in wakes if at is not None), default=None)
 
@@ -167,7 +172,9 @@ class Edge:
                 self._forgotten.clear()
                 self._reporter.forget()
             try:
-                self._reporter.report(states(self._members, self.envoy.clusters()))
+                seen = self.envoy.clusters()
+                self._cutter.cut(self.envoy.pid, self._left, seen, time.monotonic())
+                self._reporter.report(states(self._members, seen))
             except OSError as silent:
                 log.debug("health is not reported: %s", silent)
 
@@ -191,6 +198,14 @@ class Edge:
         finally:
             self.envoy.stop()
             self._up.set()
+
+
+def _drain_sec(picture: Picture) -> dict[str, float]:
+    """Return the draining time of each backend service, in seconds."""
+    return {
+        body["name"]: float(body.get("connectionDraining", {}).get("drainingTimeoutSec", 0))
+        for _, body in picture.within("backendServices")
+    }
 
 
 def low_ports_allowed() -> bool:

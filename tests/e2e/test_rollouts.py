@@ -15,21 +15,32 @@ import httpx
 import pytest
 
 from fakes.build import ingress
+from tests.e2e.test_permissions import backend_config
 from tests.e2e.test_wire import answers, deployment, service
 from tests.e2e.world import World
 
 GATE: Final = "cloud.google.com/load-balancer-neg-ready"
 GATED: Final = "endpoint groups"
-NODES: Final = "instance groups"  # with the grace; they have no gate
-BARE: Final = "endpoint groups without gate and grace"
+NODES: Final = "instance groups"  # with grace and draining; they have no gate
+BARE: Final = "endpoint groups without gate and grace"  # nor draining
 PRE_STOP_SEC: Final = 60  # how long a pod that leaves goes on serving: the grace that docs name
+BUDGET: Final = {
+    "apiVersion": "policy/v1",
+    "kind": "PodDisruptionBudget",
+    "metadata": {"namespace": "default", "name": "web"},
+    "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {"app": "web"}}},
+}
+DRAIN_SEC: Final = 60  # how long the load balancer lets requests end
 CLIENTS: Final = 4
-PAUSE_SEC: Final = 0.012  # of each client between requests: over 200 requests a second of all
+PAUSE_SEC: Final = 0.009  # of each client between requests: over 200 requests a second of all
 MOST: Final = 60_000  # requests of one run; a run is bounded whatever happens
 
 
 class Rush:
-    """Clients that ask a URL at a steady rate, each on its own connection, until told to stop."""
+    """Clients that post to a URL at a steady rate, each on its own connection, until told to stop.
+
+    What is posted nobody sends a second time: each loss is seen.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -59,7 +70,7 @@ class Rush:
         with httpx.Client(timeout=10, trust_env=False) as client:
             while not self._stop.wait(PAUSE_SEC) and self.asked < MOST:
                 try:
-                    code = client.get(self.url).status_code
+                    code = client.post(self.url).status_code
                     problem = "" if code == 200 else str(code)
                 except httpx.HTTPError as error:
                     problem = f"{type(error).__name__}: {error}"
@@ -89,9 +100,12 @@ def app(way: str, replicas: int = 10, **labels: str) -> dict[str, Any]:
 
 def of_pods(way: str) -> dict[str, Any]:
     made = service("web", "web")
+    told = made["metadata"]["annotations"] = {}
     if way != NODES:
         made["spec"]["type"] = "ClusterIP"
-        made["metadata"]["annotations"] = {"cloud.google.com/neg": '{"ingress": true}'}
+        told["cloud.google.com/neg"] = '{"ingress": true}'
+    if way != BARE:
+        told["cloud.google.com/backend-config"] = '{"default": "web"}'
     return made
 
 
@@ -101,7 +115,9 @@ def rolled(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[tu
     way: str = request.param
     with World(tmp_path_factory.mktemp(way), traffic=True) as one:
         one.ask("POST", f"{one.nodes}/_fake/nodes", {"name": "node-4", "zone": "us-central1-c"})
-        one.apply(app(way), of_pods(way), ingress("default/web", default="web:80"))
+        one.kubectl("apply", "-f", "deploy/crds/backendconfigs.yaml")
+        one.apply(backend_config("web", connectionDraining={"drainingTimeoutSec": DRAIN_SEC}))
+        one.apply(app(way), of_pods(way), BUDGET, ingress("default/web", default="web:80"))
         one.start_glbc()
         address = one.served("default/web")
         one.until(lambda: answers(address).startswith("web-"), "it answers")
@@ -135,11 +151,8 @@ def scale_down(one: World, way: str) -> None:
 
 
 def drain(one: World, _way: str) -> None:
-    one.kubectl("cordon", "node-2")
-    pods = json.loads(one.kubectl("get", "pods", "-l", "app=web", "-o", "json"))["items"]
-    there = [pod["metadata"]["name"] for pod in pods if pod["spec"]["nodeName"] == "node-2"]
-    if there:
-        one.kubectl("delete", "pod", "--wait=false", *there)
+    """Evict pods as people do; the budget lets the next one go when there is one in its place."""
+    one.kubectl("drain", "node-2", "--timeout=120s")
 
 
 def replace_all(one: World, way: str) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+import pytest
+
 from fakes.edge.attached import Attached
 from fakes.edge.cloud import Picture
 from tests.edge.backend import Backend
@@ -180,27 +182,65 @@ def test_the_firewall_has_to_let_the_checkers_in_at_the_pods_port(other: Site):
     until({pod.ip: "HEALTHY"}, pods.health)
 
 
-def test_a_request_under_way_is_answered_by_an_endpoint_that_is_detached(shared: Site):
-    pods = balanced(shared, "draining", connectionDraining={"drainingTimeoutSec": 60})
-    slow, other = pods.start(), pods.start()
-    ip = front(shared, pods)
-    pods.attach(slow)
-    until(slow.name, lambda: shared.who(ip))
-    slow.held = True
-    with ThreadPoolExecutor(1) as client:
-        answer = client.submit(shared.who, ip)
+@pytest.mark.parametrize(
+    ("drain_sec", "answered"),
+    [
+        pytest.param(3600, True, id="within its draining time it is answered"),
+        pytest.param(5, False, id="after that it is cut"),
+        pytest.param(0, False, id="without one it is cut at once"),
+    ],
+)
+def test_a_request_under_way_when_its_endpoint_is_detached(
+    shared: Site, drain_sec: int, *, answered: bool
+):
+    draining = {"drainingTimeoutSec": drain_sec}
+    pods = balanced(shared, f"leaves-{drain_sec}", connectionDraining=draining)
+    others = balanced(shared, f"stays-{drain_sec}", connectionDraining=draining)
+    leaving, staying = pods.start(), others.start()
+    fronts = [front(shared, pods), front(shared, others)]
+    pods.attach(leaving)
+    others.attach(staying)
+    for ip, pod in zip(fronts, (leaving, staying), strict=True):
+        until(pod.name, lambda ip=ip: shared.who(ip))
+    leaving.held = staying.held = True
+    with ThreadPoolExecutor(2) as clients:
         try:
-            until(1, lambda: slow.busy)
-            pods.attach(other)
-            until({slow.ip: "HEALTHY", other.ip: "HEALTHY"}, pods.health)
-            pods.detach(slow)
-            until(True, lambda: (slow.ip, slow.port) not in known(shared, pods))
-            until({other.name}, lambda: served(shared, ip))
-            assert not answer.done()
+            leaves, stays = (clients.submit(posted, shared, ip) for ip in fronts)
+            until((1, 1), lambda: (leaving.busy, staying.busy))
+            pods.detach(leaving)
+            until(True, lambda: (leaving.ip, leaving.port) not in known(shared, pods))
+            if not answered:
+                assert leaves.result(20) == "502"
+            assert not (leaves.done() and answered)
+            assert not stays.done()
         finally:
-            slow.held = False
-        assert answer.result(20) == slow.name
-    until({other.ip: "HEALTHY"}, pods.health)
+            leaving.held = staying.held = False
+        assert leaves.result(20) == (leaving.name if answered else "502")
+        assert stays.result(20) == staying.name
+
+
+def test_an_instance_that_leaves_its_group_is_cut_off_when_its_time_is_up(shared: Site):
+    (only,) = shared.service("node-leaves", connectionDraining={"drainingTimeoutSec": 5})
+    shared.url_map("node-leaves", defaultService=f"{SERVICE}node-leaves")
+    ip = shared.rule("node-leaves")
+    until(only.name, lambda: shared.who(ip))
+    only.held = True
+    group = f"zones/{ZONE}/instanceGroups/node-leaves"
+    with ThreadPoolExecutor(1) as client:
+        try:
+            leaves = client.submit(posted, shared, ip)
+            until(1, lambda: only.busy)
+            row = {"instance": f"zones/{ZONE}/instances/{only.name}"}
+            shared.do("POST", f"{group}/removeInstances", {"instances": [row]})
+            assert leaves.result(20) == "502"
+        finally:
+            only.held = False
+
+
+def posted(site: Site, ip: str) -> str:
+    """Send what is not sent a second time; return the name of who answers, else the status."""
+    answer = site.get(ip, method="POST")
+    return answer.json()["name"] if answer.status_code == 200 else str(answer.status_code)
 
 
 def known(site: Site, pods: Pods) -> set[tuple[str, int]]:
