@@ -6,7 +6,7 @@ again.
 """
 
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Final
 
 import structlog
@@ -31,6 +31,7 @@ from glbc.engine.jobs import (
     ReadJob,
 )
 from glbc.engine.journal import Journal, entry_of
+from glbc.engine.lists import Lists
 from glbc.engine.pace import Pace
 from glbc.engine.parked import Room, refusal_of, wait_sec
 from glbc.engine.ports import Clock, Cluster, Fence, Workers
@@ -52,7 +53,7 @@ from glbc.errors import (
 from glbc.model.compute import Spec
 from glbc.model.graph import Graph, Ownership
 from glbc.model.keys import Kind, ResourceKey
-from glbc.model.kinds import MANAGED, POLICIES, is_managed
+from glbc.model.kinds import is_managed
 from glbc.model.views import Hints, Snapshot
 from glbc.naming import Namer
 from glbc.negstatus.notes import done_notes as group_notes
@@ -71,7 +72,6 @@ DOUBLY_BALANCED: Final = frozenset(
 )
 MOST_CURIOUS: Final = 20  # reads for one node that is in a group of somebody else
 LATE_SEC: Final = 120.0  # how long what was sent and not answered may take to appear
-AWAITED_SEC: Final = 30.0  # how often what is named and not there is looked for
 
 
 class Loop:
@@ -104,8 +104,7 @@ class Loop:
         self._known: frozenset[str] = frozenset()
         self._flying: dict[ResourceKey, Action] = {}
         self._reading: set[ResourceKey] = set()
-        self._listing: set[str] = set()
-        self._listed_at: dict[str, float] = {}  # when the last list of a kind ended, well or not
+        self._lists = Lists(config, clock)
         self._parked: dict[ResourceKey, Refusal] = {}
         self._taken: frozenset[ResourceKey] = frozenset()  # ours to want, somebody else's to have
         self._backoff = Backoff()
@@ -140,17 +139,16 @@ class Loop:
         self.window.begins()
         self.pace.begins(changed_at)
         self._fold()
-        if self._term.begins(self._kinds()):
+        if self._term.begins(self._lists.kinds):
             self._inherited.begins()
-            if self._listed_at:
-                self.resync(self._listed_at)
+            self.resync()
         self._unpark()
         self.inventory.forget_misfits(self.clock.monotonic())
         self.inventory.forget_late(self.clock.monotonic())
         listing = self._list_again()
         snapshot = self.cluster.snapshot()
         self._seen_complete = self._seen_complete or snapshot.complete >= guard.NEEDED_VIEWS
-        if not self._seen_complete or not self._surveyed():
+        if not self._seen_complete or not self._lists.surveyed():
             return listing
         actual = self.inventory.graph()
         desired = self._desired(snapshot)
@@ -173,7 +171,7 @@ class Loop:
         if started or told:
             self.pace.tell(due, len(self._flying))
         flying, states = self._flying.values(), self._health.states()
-        self.window.show(self.turn, flying, states, self._kinds())
+        self.window.show(self.turn, flying, states, self._lists.kinds)
         return listing or started or asked or told
 
     def finish(self) -> None:
@@ -182,7 +180,7 @@ class Loop:
 
     def in_flight(self) -> int:
         """Return the number of cloud jobs that have not come back."""
-        busy = len(self._flying) + len(self._reading) + len(self._listing)
+        busy = len(self._flying) + len(self._reading) + self._lists.in_flight()
         asked = self._inherited.in_flight() + self._budgets.in_flight()
         return busy + asked + self._health.in_flight() + self._readiness.in_flight()
 
@@ -191,11 +189,13 @@ class Loop:
         now = self.clock.monotonic()
         due = [*self._backoff.due(now), *self._publisher.due(now)]
         due.extend(
-            at + self._lasts(kind)
-            for kind, at in self._listed_at.items()
-            if kind not in self._listing
+            (
+                *self._lists.due(self._awaited()),
+                *self._guards.due(),
+                *self.inventory.misfits_due(),
+                *self.inventory.late_due(),
+            )
         )
-        due.extend((*self._guards.due(), *self.inventory.misfits_due(), *self.inventory.late_due()))
         due.extend((*self._health.wake_at(), *self._readiness.wake_at()))
         due.extend(self._inherited.due(now))
         if self._term.number:
@@ -206,10 +206,9 @@ class Loop:
         due.append(now + self.config.resync_sec)  # never for ever, whatever is due
         return max(0.0, min(due, default=now + 1.0) - now)
 
-    def resync(self, kinds: Iterable[str] = ()) -> None:
-        """List these kinds (all of them when none is named) at the next turn."""
-        for kind in tuple(kinds) or self._kinds():
-            self._listed_at[kind] = float("-inf")
+    def resync(self) -> None:
+        """List everything once more at the next turn."""
+        self._lists.again()
 
     # Desired ------------------------------------------------------------------------------------
 
@@ -302,38 +301,24 @@ class Loop:
             started = True
         return started
 
-    def _kinds(self) -> tuple[str, ...]:
-        """Return the kinds to list; instances only for the tags that nobody has configured."""
-        kinds = (*MANAGED, *POLICIES)
-        return kinds if self.config.node_tags else (*kinds, Kind.INSTANCE)
-
-    def _surveyed(self) -> bool:
-        """Tell whether every kind has been listed, or at least asked for, once."""
-        return all(kind in self._listed_at for kind in self._kinds())
-
-    def _lasts(self, kind: str) -> float:
-        """Return for how many seconds a list of a kind is good enough."""
-        awaited = self.turn is not None and kind in self.turn.desired.awaited()
-        resync = float(self.config.resync_sec)
-        return min(resync, AWAITED_SEC) if awaited else resync
+    def _awaited(self) -> Collection[str]:
+        """Return the kinds of which one is named and not there."""
+        return self.turn.desired.awaited() if self.turn is not None else ()
 
     def _list_again(self) -> bool:
-        """Start the lists that are due: at the start, once per resync, and of what is awaited.
+        """Start the lists that are due.
 
         In a new term first what is under way: only a list that begins after that shows what has ended.
         """
-        now, started = self.clock.monotonic(), False
-        for job in self._inherited.jobs():
-            self.workers.start(job)
+        started = False
+        for asked in self._inherited.jobs():
+            self.workers.start(asked)
             started = True
         if self._inherited.unknown():
             return started
-        for kind in self._kinds():
-            last = self._listed_at.get(kind, float("-inf"))
-            if now - last >= self._lasts(kind) and kind not in self._listing:
-                self._listing.add(kind)
-                self.workers.start(ListJob(kind, tuple(self.inventory.owned_groups(kind))))
-                started = True
+        for job in self._lists.jobs(self._awaited(), self.inventory.owned_groups):
+            self.workers.start(job)
+            started = True
         return started
 
     # Outcomes -----------------------------------------------------------------------------------
@@ -361,21 +346,14 @@ class Loop:
         self._publisher.fold()
 
     def _fold_list(self, outcome: Outcome, job: ListJob) -> None:
-        self._listing.discard(job.kind)
-        wait = float(self.config.resync_sec)
         if outcome.error is not None:
             log.warning("list_failed", kind=job.kind, error=str(outcome.error))
-            self._backoff.failed(job.kind, outcome.ended)
-            wait = min(wait, self._backoff.wait_of(job.kind))
         else:
-            self._backoff.cleared(job.kind)
             self.inventory.fold_list(job.kind, outcome.bodies, outcome.began)
             self.window.listed(job.kind)
             for key in set(self.inventory.owned_groups(job.kind)) - set(job.groups):
                 self.inventory.doubt(key)  # who is in it was not read with the list
-        if not self._term.listed(job.kind, outcome):
-            wait = 0.0
-        self._listed_at[job.kind] = outcome.ended - self.config.resync_sec + wait
+        self._lists.fold(outcome, job, counts=self._term.listed(job.kind, outcome))
 
     def _fold_read(self, outcome: Outcome, key: ResourceKey) -> None:
         if outcome.error is not None:
