@@ -38,7 +38,9 @@ RECURRING: Final = frozenset(  # news as often as it happens
 FORGOTTEN: Final = (EventNote, ConditionPatch, RecordCreate)  # when they are not due any more
 REFUSALS: Final = frozenset({400, 403, 422})  # HTTP; by themselves they do not pass
 Refused = tuple[IngressPatch | StatusPatch, ClusterError]
-LASTS_SEC: Final = 1.0  # how long what a warning says must hold before it is told
+FOR_EVER: Final = float("inf")
+LASTS_SEC: Final = 1.0  # how long what a warning says must hold before it is told …
+PAST_SEC: Final = 60.0  # … and how long not, before it is news again: a refusal is tried anew
 
 
 class Publisher:
@@ -47,7 +49,7 @@ class Publisher:
     def __init__(self, workers: Workers, clock: Clock) -> None:
         self._workers = workers
         self._clock = clock
-        self._told: set[EventNote] = set()
+        self._told: dict[EventNote, float] = {}  # and until when that is remembered
         self._seen: dict[EventNote, float] = {}  # warnings that wait, and since when
         self._sent: dict[Hashable, tuple[str, Write]] = {}  # slot -> resource version, write
         self._refused: dict[Hashable, Refused] = {}  # slot -> what was not taken
@@ -71,7 +73,7 @@ class Publisher:
             if isinstance(write, EventNote):
                 if write in self._told or not (happened or self._lasts(write, now)):
                     continue
-                self._told.add(write)
+                self._told[write] = FOR_EVER
             else:
                 version = _version(write, snapshot)
                 if self._sent.get(slot) == (version, write):
@@ -84,11 +86,12 @@ class Publisher:
     def forget(self, current: Iterable[Write]) -> None:
         """Forget what is not due any more: if it comes back, it is told again."""
         due = {write for write in current if isinstance(write, FORGOTTEN)}
-        self._told = {
-            note
-            for note in self._told
-            if note in due or (note.type == "Normal" and note.reason not in RECURRING)
+        now = self._clock.monotonic()
+        told = {
+            note: FOR_EVER if note in due else min(until, now + _stays_sec(note))
+            for note, until in self._told.items()
         }
+        self._told = {note: until for note, until in told.items() if until > now}
         for slot, (_, write) in list(self._sent.items()):
             if isinstance(write, FORGOTTEN) and write not in due:
                 del self._sent[slot]
@@ -110,7 +113,7 @@ class Publisher:
                 self._refused[slot] = (write, error)
             self._sent.pop(slot, None)
             if isinstance(write, EventNote):
-                self._told.discard(write)
+                self._told.pop(write, None)
 
     def refused(self, snapshot: Snapshot) -> Iterator[EventNote]:
         """Yield what the API server does not let us write to an Ingress, for whoever owns it."""
@@ -152,6 +155,13 @@ class Publisher:
         log.warning(
             "publish_failed", write=type(write).__name__, object=str(object_), error=str(error)
         )
+
+
+def _stays_sec(note: EventNote) -> float:
+    """Return for how long what is not due any more is no news if it is due again."""
+    if note.type == "Warning":
+        return PAST_SEC
+    return 0.0 if note.reason in RECURRING else FOR_EVER
 
 
 def _slot(write: Write) -> Hashable:

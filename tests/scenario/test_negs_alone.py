@@ -5,6 +5,7 @@ import json
 import pytest
 
 from fakes.build import endpoint, endpoint_slice, service
+from fakes.gce.faults import Error
 from glbc.model.calls import Call, Verb
 from glbc.model.keys import GLOBAL, Kind, ResourceKey
 from tests.scenario.test_negs import A, B, front, members, pods
@@ -112,6 +113,23 @@ def test_what_somebody_else_uses_of_a_service_that_is_gone_is_logged_once(
     lines = [line for line in capsys.readouterr().out.splitlines() if "in_use_by_others" in line]
     assert len(lines) == 1
     assert "backendServices/theirs" in lines[0]
+
+
+@pytest.mark.parametrize("verb", ["attach", "detach"])
+def test_endpoints_that_may_not_be_moved_are_told_once_on_the_service(verb: str) -> None:
+    house = shop(exposed(_80="web"))
+    method = f"networkEndpointGroups.{verb}NetworkEndpoints"
+    house.gce.faults.add(method, Error(403, "forbidden"), times=None)
+    moved = {"attach": ("10.8.0.5", "10.8.0.6"), "detach": ()}[verb]
+    house.apply(pods(*(endpoint(one, "node-1") for one in moved), endpoint("10.8.1.5", "node-2")))
+    house.settle(patience=1300)
+    (event,) = house.events("Refused")
+    assert event["involvedObject"]["kind"] == "Service"
+    assert "networkEndpointGroups/web" in event["message"]
+    assert (event["type"], event["count"]) == ("Warning", 1)
+    house.gce.faults.clear()
+    house.settle(patience=120)
+    assert members(house, "web")[A] == [f"{one}:8080" for one in moved]
 
 
 def test_what_is_done_with_groups_is_told_as_ingress_gce_tells_it() -> None:
