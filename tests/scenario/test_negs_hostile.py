@@ -2,11 +2,11 @@
 
 import pytest
 
-from fakes.build import ingress, service
+from fakes.build import endpoint, endpoint_slice, ingress, service
 from glbc.model.views import Meta
 from glbc.translate.annotations import BACKEND_CONFIG, CONDITIONS
 from glbc.translate.backendconfig import names_in
-from tests.scenario.test_negs import TWO, WEB, A, B, front, members, pods
+from tests.scenario.test_negs import TWO, WEB, A, B, front, members, pods, shop
 from tests.support.house import House
 
 BOTH = {A: ["10.8.0.5:8080"], B: ["10.8.1.5:8080"]}
@@ -55,3 +55,45 @@ def test_garbage_where_conditions_are_told_costs_no_other_ingress() -> None:
     house.apply(odd, front(), pods(*TWO), WEB)
     house.settle()
     assert members(house) == BOTH
+
+
+def test_a_slice_of_another_address_family_says_nothing_of_who_is_there() -> None:
+    house = shop()
+    six = endpoint_slice("shop/front-6", "front", (endpoint("fd00::5", "node-1"),), "8080")
+    house.apply(six | {"addressType": "IPv6"})
+    house.settle()
+    house.kube.delete("EndpointSlice", "shop/front-x")
+    house.settle()
+    assert members(house) == BOTH
+
+
+def test_while_slices_name_the_port_as_it_was_nobody_leaves() -> None:
+    house = shop()
+    renamed = service("shop/front", "http=80", kind="ClusterIP", target=8080)
+    renamed["metadata"]["annotations"] = {"cloud.google.com/neg": '{"ingress": true}'}
+    house.apply(renamed)
+    house.settle()
+    assert members(house) == BOTH
+    late = endpoint_slice("shop/front-x", "front", (endpoint("10.8.0.6", "node-1"),), "http=8080")
+    house.apply(late)
+    house.settle()
+    assert members(house) == {A: ["10.8.0.6:8080"], B: []}
+
+
+def test_while_nothing_tells_what_a_named_port_is_the_firewall_stays_open_for_who_is_there() -> (
+    None
+):
+    house = House(default_backend_service="")
+    named = service("shop/front", "80", kind="ClusterIP", target="web")
+    named["metadata"]["annotations"] = {"cloud.google.com/neg": '{"ingress": true}'}
+    other = service("shop/api", "90", kind="ClusterIP", target=9090)
+    other["metadata"]["annotations"] = {"cloud.google.com/neg": '{"ingress": true}'}
+    web = ingress("shop/web", {"": [("/api", "api:90")]}, default="front:80")
+    theirs = endpoint_slice("shop/api-x", "api", (endpoint("10.8.0.9", "node-1"),), "9090")
+    house.apply(named, pods(*TWO), other, theirs, web)
+    house.settle()
+    house.kube.delete("EndpointSlice", "shop/front-x")
+    house.settle()
+    assert members(house) == BOTH
+    rule = house.body("firewalls", "k8s-fw-l7--16f2a1b3c4d5e6f7")
+    assert rule["allowed"] == [{"IPProtocol": "tcp", "ports": ["8080", "9090"]}]
