@@ -3,10 +3,13 @@
 import pytest
 
 from fakes.build import endpoint, endpoint_slice, ingress, service
-from glbc.model.views import Meta
+from fakes.gce.faults import Error
+from glbc.model.view import Meta
 from glbc.translate.annotations import BACKEND_CONFIG, CONDITIONS
 from glbc.translate.backendconfig import names_in
 from tests.scenario.test_negs import TWO, WEB, A, B, front, members, pods, shop
+from tests.scenario.test_negstatus import exposed
+from tests.scenario.test_negstatus import shop as stand
 from tests.support.house import House
 
 BOTH = {A: ["10.8.0.5:8080"], B: ["10.8.1.5:8080"]}
@@ -97,3 +100,46 @@ def test_while_nothing_tells_what_a_named_port_is_the_firewall_stays_open_for_wh
     assert members(house) == BOTH
     rule = house.body("firewalls", "k8s-fw-l7--16f2a1b3c4d5e6f7")
     assert rule["allowed"] == [{"IPProtocol": "tcp", "ports": ["8080", "9090"]}]
+
+
+# What the cloud refuses is told on the Service, Ingress or not -------------------------------------
+
+
+def refuse(house: House, verb: str) -> None:
+    method = f"networkEndpointGroups.{verb}NetworkEndpoints"
+    house.gce.faults.add(method, Error(400, "invalid"), scope=f"zones/{A}", times=None)
+
+
+def test_an_endpoint_that_cannot_join_is_told_once_on_a_service_without_an_ingress() -> None:
+    house = stand(exposed(_80="web"))
+    refuse(house, "attach")
+    house.apply(pods(*TWO, endpoint("10.8.0.6", "node-1")))
+    house.settle()
+    (event,) = house.events("EndpointRefused")
+    assert event["involvedObject"]["kind"] == "Service"
+    assert "10.8.0.6:8080" in event["message"]
+    house.settle(patience=1500)  # it is tried again, and not told anew
+    assert len(house.events("EndpointRefused")) == 1
+
+
+def test_an_endpoint_that_cannot_leave_is_told_once_and_costs_no_other() -> None:
+    """It was told as `Detach`, as if it had gone."""
+    house = stand(exposed(_80="web"))
+    house.apply(pods(*TWO, endpoint("10.8.0.6", "node-1")))
+    house.settle()
+    refuse(house, "detach")
+    house.apply(pods(*TWO))
+    house.settle(patience=30)
+    (event,) = house.events("Refused")
+    assert event["involvedObject"]["kind"] == "Service"
+    assert "detachNetworkEndpoints" in event["message"]
+    assert house.events("Detach") == []
+    house.apply(pods(*TWO, endpoint("10.8.0.7", "node-1")))
+    house.settle(patience=5)
+    assert "10.8.0.7:8080" in members(house, "web")[A]
+    house.settle(patience=1500)
+    messages = [one["message"] for one in house.events("Refused")]
+    assert len(messages) == len(set(messages))
+    house.gce.faults.clear()
+    house.settle(patience=600)
+    assert members(house, "web")[A] == ["10.8.0.5:8080", "10.8.0.7:8080"]
