@@ -227,7 +227,7 @@ def decoded(text: str) -> tuple[Condition, ...]:
     """Return what an annotation says; nothing when it is not ours to understand."""
     try:
         return msgspec.json.decode(text, type=tuple[Condition, ...])
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return ()
 
 

@@ -189,6 +189,7 @@ class Attempt:
         self.writes = 0
         self._looked = False  # whether the group is there, since somebody was refused
         self.misfits: dict[Seat, CloudError] = {}  # instances and endpoints that cannot join
+        self._stuck: CloudError | None = None  # why an endpoint that is still there cannot leave
 
     def read(self, key: ResourceKey) -> Body | None:
         """Read `key`, with the members if it is a group; None when it is not there."""
@@ -304,6 +305,8 @@ class Attempt:
             if self.misfits and self.read(key) is None:
                 self.misfits.clear()  # the group itself is gone
                 raise NotFound(f"{key}: is not there any more")
+            if self._stuck:
+                raise self._stuck  # all others have moved
             return
         if field == "signed_url_keys":
             for new_one in (one for one in after if one not in before):
@@ -340,8 +343,12 @@ class Attempt:
                 self._move(verb, key, members[half:])
             elif verb in ADDING:
                 self.misfits[seat(key, members[0])] = refusal
-            elif key.kind == Kind.INSTANCE_GROUP and not isinstance(refusal, NotFound):
-                raise  # an instance that is gone has left its group
+            elif isinstance(refusal, NotFound):
+                return  # an instance that is gone has left its group
+            elif key.kind == Kind.INSTANCE_GROUP:
+                raise
+            else:
+                self._stuck = refusal
 
     def _left_in(self, group: ResourceKey, endpoints: Sequence[Any]) -> Sequence[Any]:
         """Return who of them is in the group: with its instance an endpoint goes by itself."""

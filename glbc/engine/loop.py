@@ -16,6 +16,7 @@ from glbc.engine.absentees import Turn
 from glbc.engine.backoff import Backoff
 from glbc.engine.bell import Bell
 from glbc.engine.budgets import Budgets
+from glbc.engine.executor import moves_endpoints
 from glbc.engine.groupnews import GroupNews
 from glbc.engine.guards import Guards
 from glbc.engine.health import Health
@@ -268,7 +269,9 @@ class Loop:
             started = True
         for action in frontier(due, self._flying.values()):
             refusal = self._parked.get(action.key)  # of something else: this is not held back
-            another = refusal is not None and refusal.over_quota
+            # An endpoint that cannot leave keeps nobody else from coming.
+            moves = refusal is not None and not refusal.denied and moves_endpoints(action)
+            another = moves or (refusal is not None and refusal.over_quota)
             if not (another or self._backoff.allows(action.key, now)):
                 continue
             self._flying[action.key] = action

@@ -57,7 +57,7 @@ def annotation_of(service: Service, text: str | None, facts: Facts) -> Iterator[
 def _read(text: str | None) -> Told:
     try:
         return msgspec.json.decode(text or "{}", type=Told)
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return Told()
 
 

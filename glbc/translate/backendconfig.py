@@ -130,7 +130,7 @@ def _named(meta: Meta) -> _Named | None:
         return None
     try:
         named = msgspec.json.decode(annotations.text(meta, key), type=_Named)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         named = _Named()
     if not named.default and not any(named.ports.values()):
         raise BadConfigError(

@@ -1,5 +1,8 @@
 """What a Service says of network endpoint groups: `cloud.google.com/neg`, as ingress-gce reads it."""
 
+import re
+from typing import Final
+
 import msgspec
 
 from glbc.model.loadbalancer import EndpointPort
@@ -9,6 +12,8 @@ from glbc.translate import annotations
 from glbc.translate.reasons import BadConfigError, Reason
 
 HINT = 'write {"ingress": true}, or {"exposed_ports": {"80": {}}} for groups that no Ingress needs'
+
+PORT: Final = re.compile("[0-9]{1,10}")  # Go reads an int32; int() refuses thousands of digits
 
 HINT_NAME = "use a letter, then lower-case letters, digits and -, at most 63"
 
@@ -48,11 +53,11 @@ def asked_of(service: Service) -> Asked:
     where = f"service {service.metadata.namespace}/{service.metadata.name}: {annotations.NEG}"
     try:
         asked = msgspec.json.decode(text, type=Asked)
-    except (msgspec.DecodeError, UnicodeError) as bad:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as bad:
         raise BadConfigError(Reason.BAD_NEG_ANNOTATION, f"{where}: {bad}", HINT) from bad
     have = {port.port for port in service.spec.ports or ()}
     for port, exposed in sorted(asked.exposed_ports.items()):
-        if not (port.isascii() and port.isdecimal() and int(port) in have):
+        if not (PORT.fullmatch(port) and int(port) in have):
             shown = ", ".join(map(str, sorted(have))) or "none"
             problem = f"{where}: exposed_ports: {port!r} is no port of the Service, it has {shown}"
             raise BadConfigError(Reason.BAD_NEG_ANNOTATION, problem, HINT)

@@ -20,13 +20,14 @@ from glbc.model.finding import Finding, ObjectRef
 from glbc.model.graph import Resource, wanted
 from glbc.model.keys import Kind, Ref, ResourceKey, parse_link, zone
 from glbc.model.loadbalancer import EndpointPort
-from glbc.model.views import EndpointSlice, Hints, Node, SliceEndpoint, Snapshot
+from glbc.model.views import EndpointSlice, Hints, Node, Service, SliceEndpoint, Snapshot
 from glbc.naming import Namer
 from glbc.translate.cluster import Machine, machine_of
 from glbc.translate.firewall import network_key
 from glbc.translate.reasons import Reason
 
 TYPE: Final = "GCE_VM_IP_PORT"
+FAMILY: Final = "IPv4"  # a slice of another family does not tell that nobody is there in this one
 SHOWN: Final = 3  # endpoints that a message names
 
 
@@ -57,7 +58,7 @@ class Places(msgspec.Struct, frozen=True):
 
 
 class Slices(msgspec.Struct, frozen=True):
-    """The EndpointSlices of each Service; made once for as long as none changes."""
+    """The IPv4 EndpointSlices of each Service; made once for as long as none changes."""
 
     slices: Mapping[str, EndpointSlice] = {}
     by_service: Mapping[str, tuple[EndpointSlice, ...]] = {}
@@ -68,7 +69,7 @@ class Slices(msgspec.Struct, frozen=True):
         if slices is before.slices:
             return before
         found: dict[str, list[EndpointSlice]] = {}
-        for one in slices.values():
+        for one in (one for one in slices.values() if one.address_type == FAMILY):
             found.setdefault(one.service, []).append(one)
         return cls(slices, {service: tuple(some) for service, some in found.items()})
 
@@ -157,10 +158,13 @@ def seated(
     for group in groups:
         where = f"{group.service.namespace}/{group.service.name}"
         now = live.get(group.name, {})
-        known = places.zones and where in slices.by_service
+        told = slices.by_service.get(where, ())
+        if _are_behind(told, group.port, snapshot.services.get(where)):
+            told = ()
+        known = places.zones and told
         base = Seated(
             group=group,
-            slices=slices.by_service.get(where, ()),
+            slices=told,
             places=places,
             zones=places.zones if known else tuple(sorted({*places.zones, *now})),
             live=now,
@@ -190,6 +194,9 @@ def _filled(base: Seated, settings: tuple[Namer, Config]) -> Seated:
             findings.append(_unfit(group, unfit, why))
     zones = sorted({*base.zones, *members})
     known = bool(base.slices)
+    staying = (
+        frozenset() if known else frozenset(one.port for some in live.values() for one in some)
+    )
     resources = tuple(
         wanted(
             ResourceKey(config.project, Kind.NETWORK_ENDPOINT_GROUP, zone(place), group.name),
@@ -209,9 +216,9 @@ def _filled(base: Seated, settings: tuple[Namer, Config]) -> Seated:
     )
     return msgspec.structs.replace(
         base,
-        live=base.live if homeless else None,
+        live=None if known and not homeless else base.live,
         resources=resources,
-        ports=frozenset(_ports(base.slices, group.port)),
+        ports=frozenset(_ports(base.slices, group.port)) | staying,
         findings=tuple(findings),
     )
 
@@ -256,6 +263,19 @@ def _kept_where_they_are(
     return lost
 
 
+def _are_behind(
+    slices: Iterable[EndpointSlice], port: EndpointPort, service: Service | None
+) -> bool:
+    """Tell whether slices are from before the Service's ports got their names of now.
+
+    They name none that the Service does not have, but for the moment in which it is renamed: until
+    they are written again they do not tell who is behind the port.
+    """
+    named = {row.name or "" for one in slices for row in one.ports or ()}
+    have = {one.name for one in service.spec.ports or ()} if service else named
+    return port.name not in named and not named <= have
+
+
 def serving(
     slices: Iterable[EndpointSlice], port: EndpointPort
 ) -> Iterator[tuple[SliceEndpoint, int]]:
@@ -263,7 +283,6 @@ def serving(
     listed = [
         (endpoint, number)
         for one in slices
-        if one.address_type == "IPv4"
         for number in _numbers(one, port)
         for endpoint in one.endpoints or ()
     ]
