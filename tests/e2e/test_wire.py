@@ -73,6 +73,7 @@ def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         one.apply(
             deployment("web"), deployment("api"), service("web", "web"), service("api", "api")
         )
+        put_secret(one, 1)  # whichever tests run here, there is a key to look for
         one.start_glbc()
         yield one
         keys = {path.read_text().splitlines()[1] for path in one.directory.glob("*.key")}
