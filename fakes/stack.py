@@ -27,7 +27,7 @@ from fakes.nodes.slices import claimed
 PROJECT: Final = "demo"
 BIN: Final = Path(sys.executable).parent
 START_SEC: Final = 60.0  # how long a part may take to answer
-STOP_SEC: Final = 10.0
+STOP_SEC: Final = 30.0  # as long as Kubernetes gives; glbc takes 21 at most
 PORTS: Final = range(18000, 30000)  # below the system's ephemeral ports and the node ports
 NODES: Final = (
     # name, zone, address

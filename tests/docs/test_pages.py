@@ -40,22 +40,30 @@ def test_a_mark_is_one_that_is_understood(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("block", "line", "what"),
+    ("block", "line", "what", "seconds"),
     [
-        pytest.param("run\n$ true\n$ false\n", 3, "exit code 1, not 0", id="a command that fails"),
-        pytest.param("run\n$ echo a\nb\n", 2, "does not print: b", id="another output"),
-        pytest.param("run\n$ echo a; echo b\nb\na\n", 2, "does not print: a", id="another order"),
-        pytest.param("run=2\n$ true\n", 2, "exit code 0, not 2", id="no failure where one is told"),
-        pytest.param("run\n$ sleep 60\n", 2, "did not come to an end", id="one that hangs"),
-        pytest.param("run\n$ echo 'a\n", 2, "did not come to an end", id="no shell command at all"),
+        pytest.param(
+            "run\n$ true\n$ false\n", 3, "exit code 1, not 0", 60, id="a command that fails"
+        ),
+        pytest.param("run\n$ echo a\nb\n", 2, "does not print: b", 60, id="another output"),
+        pytest.param(
+            "run\n$ echo a; echo b\nb\na\n", 2, "does not print: a", 60, id="another order"
+        ),
+        pytest.param(
+            "run=2\n$ true\n", 2, "exit code 0, not 2", 60, id="no failure where one is told"
+        ),
+        pytest.param("run\n$ sleep 60\n", 2, "did not come to an end", 2, id="one that hangs"),
+        pytest.param(
+            "run\n$ echo 'a\n", 2, "did not come to an end", 60, id="no shell command at all"
+        ),
     ],
 )
 def test_a_block_that_is_not_so_is_told_by_its_line(
-    block: str, line: int, what: str, tmp_path: Path
+    block: str, line: int, what: str, seconds: float, tmp_path: Path
 ) -> None:
     text = f"```console {block}```\n"
     with WORLDS[""](tmp_path, tmp_path) as environment:
-        (failure,) = pages.run(text, tmp_path, environment, seconds=2)
+        (failure,) = pages.run(text, tmp_path, environment, seconds)
     assert failure.line == line
     assert what in failure.what
 

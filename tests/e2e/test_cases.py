@@ -122,7 +122,10 @@ def test_every_case_becomes_a_chain(gke: World, applied: list[dict[str, Any]]) -
     gke.served(f"default/{name}")
     gke.until(lambda: len(backends(gke)) == len(services), "each Service has a backend")
     gke.until(lambda: len(endpoints(gke)) == replicas, "each pod is an endpoint")
-    assert all(len(one["backends"]) == 2 for one in backends(gke))  # the zones with nodes
+    gke.until(
+        lambda: all(len(one.get("backends", ())) == 2 for one in backends(gke)),
+        "each backend has the groups of the zones with nodes",
+    )
 
 
 def endpoints(gke: World) -> list[str]:
@@ -189,11 +192,18 @@ def test_iap_is_on_with_the_credentials_of_the_secret(gke: World, applied: Any) 
 def test_a_front_end_has_its_address_its_policy_and_its_redirect(gke: World, applied: Any) -> None:
     cert = "ingress.gcp.kubernetes.io/pre-shared-cert=mcrt-of-another-controller"
     gke.kubectl("annotate", "ingress", "secure-ingress", cert)
-    gke.until(lambda: len(gke.bodies("forwardingRules")) == 2, "both protocols are served")
     reserved = gke.cloud("global/addresses/gke-foobar-public-ip")["address"]
-    assert {one["IPAddress"] for one in gke.bodies("forwardingRules")} == {reserved}
-    (proxy,) = gke.bodies("targetHttpsProxies")
-    assert proxy["sslPolicy"].endswith("/gke-ingress-ssl-policy-https")
+
+    def addresses() -> list[str]:
+        return [one["IPAddress"] for one in gke.bodies("forwardingRules")]
+
+    def policies() -> list[str]:
+        proxies = gke.bodies("targetHttpsProxies")
+        return [one.get("sslPolicy", "").rpartition("/")[2] for one in proxies]
+
+    # the Ingress may be seen before its FrontendConfig: each kind has a watch of its own
+    gke.until(lambda: addresses() == [reserved] * 2, "both protocols are served at its address")
+    gke.until(lambda: policies() == ["gke-ingress-ssl-policy-https"], "the proxy has its policy")
     gke.until(
         lambda: any(
             one.get("defaultUrlRedirect", {}).get("httpsRedirect") for one in gke.bodies("urlMaps")

@@ -156,14 +156,17 @@ def shows_paths(site: Site) -> None:
         ("img.example.com", "/a.png"): "paths",
         ("elsewhere.example.com", "/api"): "paths",
     }
-    found = {(host, path): site.who(path, host=host) for host, path in table}
-    assert table == found
+
+    def found() -> dict[tuple[str, str], str]:
+        return {(host, path): site.who(path, host=host) for host, path in table}
+
+    site.until(lambda: found() == table, "each path answers")
 
 
 def shows_shop(site: Site) -> None:
     site.answers("echo", "/api/x", host="shop.example.com")
-    routes = site.wire.routes("default/shop")
-    assert {"/api", "/api/*", "/healthz", "/*"} <= routes.keys()
+    wanted = {"/api", "/api/*", "/healthz", "/*"}
+    site.until(lambda: wanted <= site.wire.routes("default/shop").keys(), "all paths are there")
 
 
 def shows_edited_shop(site: Site) -> None:

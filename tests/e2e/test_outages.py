@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from fakes.build import ingress, service
-from tests.e2e.world import World, world
+from tests.e2e.world import SHIPPED_LEASE, World, world
 
 SERVICES = (service("default/web", "80->30001"), service("default/api", "80->30002"))
 QUICK = "cloud: {call_timeout_sec: 1}\n"
@@ -21,7 +21,8 @@ QUICK = "cloud: {call_timeout_sec: 1}\n"
 def one(tmp_path_factory) -> Iterator[World]:
     """One world for all outages: each leaves it healthy, and its own Ingress behind."""
     old = ingress("default/old", default="web:80", class_name="gce")
-    with world(tmp_path_factory.mktemp("outages"), *SERVICES, old, config=QUICK) as made:
+    directory = tmp_path_factory.mktemp("outages")
+    with world(directory, *SERVICES, old, config=QUICK, lease=SHIPPED_LEASE) as made:
         made.start_glbc()
         made.served("default/old")
         yield made

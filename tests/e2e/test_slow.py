@@ -3,7 +3,7 @@
 import time
 
 from fakes.build import ingress, service
-from tests.e2e.world import World
+from tests.e2e.world import SHIPPED_LEASE, World
 
 DELAY_SEC = 1.5
 SERVICES = (service("default/web", "80->30001"), service("default/api", "80->30002"))
@@ -12,10 +12,7 @@ SERVICES = (service("default/web", "80->30001"), service("default/api", "80->300
 class Patient(World):
     """A world whose Lease is the shipped one: the other tests' lasts too short for such a server."""
 
-    def glbc_options(self) -> list[str]:
-        options = super().glbc_options()
-        (self.directory / "config.yaml").write_text("backend_grace_sec: 1\n")
-        return options
+    lease = SHIPPED_LEASE
 
 
 def test_everything_takes_longer_and_nothing_else(tmp_path) -> None:

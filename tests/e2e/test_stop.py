@@ -42,12 +42,17 @@ def kill(one: World) -> None:
     """Stop glbc where it stands, and let the cloud finish what it was told."""
     assert one.end("glbc", signal.SIGKILL) == -signal.SIGKILL
     one.latency(0.02)
+    one.end_trouble()
 
 
 def test_kill_9_while_building_and_while_tearing_down(tmp_path) -> None:
     with world(tmp_path, *OBJECTS) as one:
-        for kinds in ({"healthChecks", "firewalls"}, {"urlMaps"}):
+        for kinds, next_step in (
+            ({"healthChecks", "firewalls"}, "backendServices.insert"),
+            ({"urlMaps"}, "targetHttpProxies.insert"),
+        ):
             one.latency(0.3)
+            one.trouble(f"compute.{next_step}", error={"code": 503})
             one.start_glbc()
             one.until(lambda kinds=kinds: kinds <= one.ours().keys(), f"{kinds} are there")
             kill(one)
@@ -60,6 +65,7 @@ def test_kill_9_while_building_and_while_tearing_down(tmp_path) -> None:
         one.assert_sound()
 
         one.latency(0.3)
+        one.trouble("compute.urlMaps.delete", error={"code": 503})
         one.kubectl("delete", "ingress", "shop", "--wait=false")
         one.until(lambda: "forwardingRules" not in one.ours(), "the rule is gone")
         kill(one)

@@ -13,6 +13,7 @@ from fakes.stack import Stack
 UID = "c90a6bd2f1e34567"
 GRACE_SEC = 1  # how long a backend stays that an edit has left
 LEASE = "{duration_sec: 3, renew_deadline_sec: 2.5, retry_sec: 0.5}"  # kill -9 leaves it behind
+SHIPPED_LEASE = "{}"  # outlasts an API server that does not answer for some seconds
 WITHIN = 60.0  # seconds that anything may take on a slow machine
 READS = (
     "get",
@@ -50,6 +51,7 @@ class World(Stack):
     """A Stack with nodes, an identity, a class and a default backend."""
 
     config: str = ""  # YAML for glbc
+    lease: str = LEASE  # YAML for its Lease
 
     def __enter__(self):
         super().__enter__()
@@ -168,7 +170,7 @@ class World(Stack):
     def glbc_options(self) -> list[str]:
         options = super().glbc_options()
         path = self.directory / "config.yaml"
-        path.write_text(f"backend_grace_sec: {GRACE_SEC}\nlease: {LEASE}\n{self.config}")
+        path.write_text(f"backend_grace_sec: {GRACE_SEC}\nlease: {self.lease}\n{self.config}")
         return [*options, "--config", str(path)]
 
     def said(self, word: str) -> int:
@@ -206,10 +208,12 @@ class World(Stack):
 
 
 @contextmanager
-def world(directory: Path, *objects: Mapping[str, Any], config: str = "") -> Iterator[World]:
+def world(
+    directory: Path, *objects: Mapping[str, Any], config: str = "", lease: str = LEASE
+) -> Iterator[World]:
     """Start a world with some objects, and end it."""
     one = World(directory)
-    one.config = config
+    one.config, one.lease = config, lease
     with one:
         if objects:
             one.apply(*objects)

@@ -21,6 +21,7 @@ class Backend:
     held: bool = False  # answers nothing but probes until it is let go
     busy: int = 0  # requests that are being answered, without probes
     probes: list[dict[str, str]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)  # paths, those of probes among them
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -31,6 +32,7 @@ class Backend:
                     name, _, value = row.partition(":")
                     headers[name.lower()] = value.strip()
                 await reader.readexactly(int(headers.get("content-length", "0")))
+                self.asked.append(path)
                 status, counts = self.status, int(path != "/healthz")
                 self.busy += counts
                 if path == "/healthz":

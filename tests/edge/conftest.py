@@ -1,16 +1,13 @@
 """One Envoy for the whole suite; each test makes resources with names of its own."""
 
-import random
-import socket
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack
 
 import pytest
 
 from fakes.edge import Unavailable, find
+from fakes.nodes.slices import claimed
 from tests.edge.site import Site, site
-
-CLAIM_PORT = 45999  # held on the last address of a slice by whoever uses the slice
 
 
 @pytest.fixture(scope="session")
@@ -23,19 +20,9 @@ def needs_envoy() -> None:
 
 @pytest.fixture(scope="session")
 def slices(needs_envoy) -> Iterator[Iterator[int]]:
-    """Numbers N for 127.128.N.0/24, 127.64.N.0/24 and 127.80.N.0/24 that no other run here uses."""
-    held: list[socket.socket] = []
-
-    def claim() -> Iterator[int]:
-        while True:
-            number = random.SystemRandom().randrange(1, 255)
-            with suppress(OSError):
-                held.append(socket.create_server((f"127.128.{number}.254", CLAIM_PORT)))
-                yield number
-
-    yield claim()
-    for claimed in held:
-        claimed.close()
+    """Numbers N for 127.128.N.0/24, 127.64.N.0/24 and 127.80.N.0/24 that no other world here uses."""
+    with ExitStack() as held:
+        yield iter(lambda: held.enter_context(claimed()), None)
 
 
 @pytest.fixture(scope="session")

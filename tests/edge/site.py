@@ -18,7 +18,7 @@ from tests.edge.backend import Backend, Backends
 
 ZONE = "us-central1-a"
 CHECKERS = ["130.211.0.0/22", "35.191.0.0/16"]
-BOUND = 20.0  # seconds a change may take to be seen before a test gives up
+BOUND = 60.0  # seconds a change may take to be seen before a test gives up
 CHECK = {
     "type": "HTTP",
     "httpHealthCheck": {"requestPath": "/healthz", "portSpecification": "USE_SERVING_PORT"},

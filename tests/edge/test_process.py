@@ -13,7 +13,7 @@ import trustme
 from fakes.edge import Unavailable, envoy
 from fakes.edge import edge as edge_module
 from fakes.gce import World, running
-from tests.edge.site import Site, certificate, site, until
+from tests.edge.site import BOUND, Site, certificate, site, until
 
 COMMAND = "import sys; from fakes.edge import main; sys.exit(main(sys.argv[1:]))"
 
@@ -58,7 +58,7 @@ def command(needs_envoy, tmp_path) -> Iterator[subprocess.Popen[str]]:
 def test_told_to_end_it_ends_with_its_envoy(command, tmp_path, number):
     assert len(_envoys(tmp_path)) == 1
     command.send_signal(number)
-    assert command.wait(20) == 0
+    assert command.wait(BOUND) == 0
     assert _envoys(tmp_path) == []
 
 

@@ -11,6 +11,7 @@ from glbc.kube.client import Api, connect
 from glbc.kube.reflector import Row, Timing
 from glbc.kube.watch import KINDS
 
+WITHIN = 60.0  # seconds that anything may take on a slow machine
 QUICK = Timing(
     grace=0.3,
     backoff_first=0.02,
@@ -44,7 +45,7 @@ def api(tmp_path: Path, url: str) -> Api:
     return connect(kubeconfig(tmp_path, url))
 
 
-def eventually(is_so: Callable[[], Any], what: str = "", within: float = 8.0) -> None:
+def eventually(is_so: Callable[[], Any], what: str = "", within: float = WITHIN) -> None:
     end = time.monotonic() + within
     while not is_so():
         assert time.monotonic() < end, f"never happened: {what or is_so}"

@@ -134,8 +134,13 @@ def test_an_unreadable_object_that_is_repaired_or_deleted_is_forgotten(tmp_path)
     deleted = event("DELETED", at(BROKEN, 10) | {"metadata": B["metadata"]})
     server.watches = [server.quiet(repaired, deleted)]
     with reflecting(tmp_path, server) as (reflectors, _):
-        eventually(lambda: names(reflectors) == ["ns/a"] and not reflectors.unreadable())
-        assert complete(reflectors)
+        eventually(
+            lambda: (
+                names(reflectors) == ["ns/a"]
+                and not reflectors.unreadable()
+                and complete(reflectors)
+            )
+        )
 
 
 @pytest.mark.parametrize(
@@ -265,11 +270,12 @@ def test_after_a_long_outage_everything_is_listed_again(tmp_path):
 def test_an_optional_kind_that_is_not_installed_is_empty_and_complete(tmp_path):
     row = Row(kind="X", path="/x", view=IngressClass, field="ingress_classes", optional=True)
     here = Answer(listed(at({"metadata": {"name": "x"}}, 3)))
-    server = Server([Answer(refusal(404, "NotFound"), 404), here])
+    server = Server([Answer(refusal(404, "NotFound"), 404)])
     with reflecting(tmp_path, server, kinds=(row,)) as (reflectors, _):
         assert reflectors.wait_synced(5)
         assert reflectors.snapshot().complete == {"X"}
         assert reflectors.snapshot().absent == {"X"}
+        server.lists.append(here)
         eventually(lambda: list(reflectors.snapshot().ingress_classes) == ["x"], "it is installed")
         assert reflectors.snapshot().absent == frozenset()
 
@@ -309,6 +315,7 @@ def test_a_heartbeat_tells_nobody_but_is_in_the_view(tmp_path):
                 and reflectors.snapshot().nodes["n"].metadata.resource_version == "8"
             )
         )
+        eventually(lambda: len(seen) >= 2, "both are told")
     assert seen == [{("Node", "n")}, {("Node", "n")}]
 
 

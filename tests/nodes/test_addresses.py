@@ -64,12 +64,12 @@ def test_a_pod_beyond_the_room_of_all_nodes_waits(tmp_path):
     with house(tmp_path, machines=(Machine("only", "us-central1-a"),)) as home:
         home.apply(deployment(replicas=PODS_PER_NODE + 1))
         home.until(lambda: len(home.ready()) == PODS_PER_NODE, "as many as fit")
-        (late,) = home.pods().keys() - home.ready()
+        (late,) = home.until(lambda: home.pods().keys() - home.ready(), "one more is made")
         assert "nodeName" not in home.pods()[late]["spec"]
         gone = min(home.ready())
         home.kube.delete("Pod", f"default/{gone}")
         home.until(lambda: len(home.ready() - {gone}) == PODS_PER_NODE, "its place is taken")
-        assert len(home.pods()) == PODS_PER_NODE + 1
+        home.until(lambda: len(home.pods()) == PODS_PER_NODE + 1, "another one waits")
 
 
 def test_a_world_has_addresses_for_so_many_nodes():

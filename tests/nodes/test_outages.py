@@ -16,7 +16,7 @@ import pytest
 from fakes import kube
 from fakes.nodes import Nodes, Settings
 from fakes.nodes.slices import claimed
-from tests.nodes.house import ROOT, SCALE, House, Load, deployment, web
+from tests.nodes.house import ROOT, SCALE, WITHIN, House, Load, deployment, web
 
 
 def serving(home: House, replicas: int = 2) -> set[str]:
@@ -163,7 +163,7 @@ def test_the_command_follows_kubeconfig_and_ends_with_0_on_sigterm(tmp_path: Pat
             text=True,
         ) as process:
             try:
-                assert select.select([process.stdout], [], [], 20)[0]
+                assert select.select([process.stdout], [], [], WITHIN)[0]
                 control = process.stdout.readline().split()[-1]
                 house = House(world, None, None, url, tmp_path, None)
                 house.until(lambda: world.list("Node"), "its node is registered")
@@ -174,7 +174,7 @@ def test_the_command_follows_kubeconfig_and_ends_with_0_on_sigterm(tmp_path: Pat
                 house.until(lambda: house.who(base), "it answers")
                 house._client.close()
                 process.send_signal(signal.SIGTERM)
-                assert process.wait(10) == 0
+                assert process.wait(WITHIN) == 0
                 assert "Traceback" not in process.stderr.read()
             finally:
                 process.kill()

@@ -157,6 +157,7 @@ def test_a_rolling_update_waits_for_the_front_end_and_loses_nothing(
         home.until(
             lambda: hand.look() and len(home.kube.list("Pod")) == 2, "the old ones have gone"
         )
+        home.until(lambda: load.names >= home.ready(), "the new ones answer")
     assert load.failed == []
-    assert home.reached(url) == home.ready()
+    home.until(lambda: home.reached(url) == home.ready(), "they and nobody else")
     assert load.names == old | home.ready()

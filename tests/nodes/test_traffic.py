@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from tests.nodes.house import PROBE, House, Load, deployment, web
+from tests.nodes.house import PROBE, WITHIN, House, Load, deployment, web
 
 
 def ready_house(home: House, replicas: int = 2, **more) -> set[str]:
@@ -89,14 +89,18 @@ def test_deleting_every_pod_one_by_one_loses_no_request(home: House):
 
 
 def test_a_request_under_way_is_answered_by_a_pod_that_is_deleted(home: House):
-    (name,) = ready_house(home, 1)
-    home.nodes.ask("POST", f"pods/default/{name}", {"delayMs": 400})
+    made = deployment(replicas=1)
+    made["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 1000  # scaled, 20 s
+    home.apply(made, web())
+    (name,) = home.until(home.ready, "it is ready")
+    home.until(lambda: home.who(home.base()) == name, "it answers")
+    home.nodes.ask("POST", f"pods/default/{name}", {"delayMs": 2000})
     with socket.create_connection((home.address(1), home.node_port())) as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         home.until(lambda: home.nodes.ask("GET", "pods")["items"][0]["connections"], "it is there")
         home.kube.delete("Pod", f"default/{name}")
         home.until(lambda: name not in home.ready(), "it is terminating")
-        client.settimeout(10)
+        client.settimeout(WITHIN)
         answer = b"".join(iter(lambda: client.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 200")
     assert b"Connection: close" in answer

@@ -150,8 +150,8 @@ def test_a_deleted_pod_serves_until_its_grace_ends_and_is_replaced(home: House):
     home.apply(deployment(replicas=1), web())
     (name,) = home.until(home.ready, "it is ready")
     home.kube.delete("Pod", f"default/{name}")
-    home.until(lambda: home.endpoints().get(name, {}).get("terminating"), "it is terminating")
-    assert home.endpoints()[name] == {"ready": False, "serving": True, "terminating": True}
+    ends = {"ready": False, "serving": True, "terminating": True}
+    home.until(lambda: home.endpoints().get(name) == ends, "it is terminating")
     home.until(lambda: home.kube.get("Pod", f"default/{name}") is None, "it has gone")
     (other,) = home.until(home.ready, "another one is ready")
     assert other != name

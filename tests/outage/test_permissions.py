@@ -42,10 +42,12 @@ def test_a_permission_that_is_withdrawn_is_named_and_costs_nothing(house, logged
         house.withdraw(PLURALS[kind])
         house.until(lambda: house.unseen() == {kind}, "the metric tells of it")
         meanwhile(house)
+        if kind != "Ingress":  # else nobody can know of it
+            house.until(lambda: house.address("shop/new"), "what was added serves")
+            house.until(lambda: house.events("ViewIncomplete"), "it is told")
         house.run(900)
         unseen_is_said(house, kind)
-        if kind != "Ingress":  # else nobody can know of it
-            assert house.address("shop/new")
+        if kind != "Ingress":
             told = [one["message"] for one in house.events("ViewIncomplete")]
             assert len(told) == 1
             assert told[0].endswith(f"not all of {kind} can be seen: it waits for a complete view")

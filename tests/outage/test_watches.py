@@ -101,7 +101,7 @@ def test_a_list_whose_pages_expire_is_begun_again(tmp_path, logged):
     with wired(tmp_path, *OBJECTS, page=1) as house:
         begin(house)
         lists = house.calls_of("list", "ingresses")
-        house.kube.fault(verb="list", resource="ingresses", delay=0.05, times=4)
+        house.kube.fault(verb="list", resource="ingresses", delay=0.5, times=4)
         house.kube.fault(verb="watch", resource="ingresses", status=410)
         house.kube.close_watches()
         house.until(

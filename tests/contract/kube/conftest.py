@@ -134,7 +134,7 @@ class Stream:
             self._begun = threading.Event()
             self._thread = threading.Thread(target=self._read, daemon=True)
             self._thread.start()
-            assert self._begun.wait(10)
+            assert self._begun.wait(60)
         else:
             response = self.door.get(self.path, **self.query)
             self.status, self._watch = response.status, response.watch
@@ -146,7 +146,7 @@ class Stream:
     def __exit__(self, *_: object) -> None:
         if isinstance(self.door, HttpDoor):
             self.door.world.close_watches()
-            self._thread.join(10)
+            self._thread.join(60)
         elif self._watch is not None:
             self._watch.closed = True
 
@@ -167,7 +167,7 @@ class Stream:
         """Return the next `count` events."""
         with self._more:
             if isinstance(self.door, HttpDoor):
-                assert self._more.wait_for(lambda: len(self._lines) >= count, 10), self._lines
+                assert self._more.wait_for(lambda: len(self._lines) >= count, 60), self._lines
             elif self._watch is not None:
                 events = self.door.world.poll(self._watch)
                 self._lines += msgspec.json.decode(msgspec.json.encode(events))
@@ -179,7 +179,7 @@ class Stream:
         """Return what is left once the server has ended the stream."""
         with self._more:
             if isinstance(self.door, HttpDoor):
-                assert self._more.wait_for(lambda: self._done, 10)
+                assert self._more.wait_for(lambda: self._done, 60)
             elif self._watch is not None:
                 self._lines += self.door.world.poll(self._watch)
                 assert self._watch.closed
@@ -201,7 +201,7 @@ def door(request: pytest.FixtureRequest, world: World) -> Iterator[Door]:
     if request.param == "in process":
         yield Door(world)
         return
-    with running(world) as url, httpx.Client(base_url=url, timeout=10, trust_env=False) as client:
+    with running(world) as url, httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
         yield HttpDoor(world, client)
 
 
@@ -234,7 +234,7 @@ class Kubectl:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
         assert (done.returncode != 0) is fails, done.stdout + done.stderr

@@ -169,7 +169,7 @@ def test_delete_waits_for_finalizers(kubectl: Kubectl, world):
             "-p",
             '[{"op":"remove","path":"/metadata/finalizers"}]',
         )
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     assert world.get("ing", "default/web") is None
 
 
@@ -178,14 +178,14 @@ def test_wait_ends_with_the_condition(kubectl: Kubectl, world):
     condition = "--for=jsonpath={.status.loadBalancer.ingress[0].ip}=1.1.1.1"
     assert "timed out" in kubectl("wait", condition, "ingress/web", "--timeout=10ms", fails=True)
     with subprocess.Popen(
-        kubectl.command("wait", condition, "ingress/web", "--timeout=10s"),
+        kubectl.command("wait", condition, "ingress/web", "--timeout=60s"),
         env=kubectl.environment,
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
         status = {"loadBalancer": {"ingress": [{"ip": "1.1.1.1"}]}}
         world.apply(ingress() | {"status": status})
-        assert process.communicate(timeout=15)[0] == "ingress.networking.k8s.io/web condition met\n"
+        assert process.communicate(timeout=60)[0] == "ingress.networking.k8s.io/web condition met\n"
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ def test_deleting_a_namespace_waits_until_it_is_empty(kubectl: Kubectl, world):
 def test_a_custom_resource_is_applied_once_it_is_defined(kubectl: Kubectl):
     kubectl("apply", "-f", "-", stdin=manifest(DEFINITION))
     kubectl(
-        "wait", "--for=condition=Established", "crd/backendconfigs.example.com", "--timeout=10s"
+        "wait", "--for=condition=Established", "crd/backendconfigs.example.com", "--timeout=60s"
     )
     assert kubectl("apply", "-f", "-", stdin=manifest(config(timeoutSec=1))).endswith("created\n")
     assert kubectl("apply", "-f", "-", stdin=manifest(config(timeoutSec=2))).endswith(
