@@ -18,7 +18,7 @@ from glbc.model.calls import (
 )
 from glbc.model.finding import ObjectRef
 from glbc.model.views import Snapshot
-from glbc.status import MAX_MESSAGE, Told
+from glbc.status import MAX_MESSAGE, Told, uid_of
 
 log = structlog.get_logger()
 
@@ -81,16 +81,25 @@ class Publisher:
             told = True
         return told
 
-    def forget(self, current: Iterable[Write]) -> None:
-        """Forget what is not due any more: if it comes back, it is told again."""
+    def forget(self, current: Iterable[Write], snapshot: Snapshot) -> None:
+        """Forget what is not due any more: if it comes back, it is told again; and whoever has gone."""
         due = {write for write in current if isinstance(write, FORGOTTEN)}
         self._told = {
             note
             for note in self._told
-            if note in due or (note.type == "Normal" and note.reason not in RECURRING)
+            if note in due
+            or (
+                note.type == "Normal"
+                and note.reason not in RECURRING
+                and note.uid == uid_of(note.object, snapshot)
+            )
         }
         for slot, (_, write) in list(self._sent.items()):
-            if isinstance(write, FORGOTTEN) and write not in due:
+            if isinstance(write, FORGOTTEN):
+                stays = write in due
+            else:
+                stays = uid_of(_about(write), snapshot) != ""
+            if not stays:
                 del self._sent[slot]
 
     def fold(self) -> None:
