@@ -381,6 +381,7 @@ class Loop:
         if outcome.error is None:
             self._backoff.cleared(key)
             self._parked.pop(key, None)
+            self.pace.done(key)
             if outcome.writes:
                 log.info("action_done", **fields, seconds=seconds)
                 written = outcome.read_began if outcome.was_read else outcome.ended
