@@ -18,6 +18,8 @@ from glbc.model.graph import Graph, Observed, Ownership
 from glbc.model.keys import Kind, ResourceKey
 from glbc.model.kinds import ROWS
 from glbc.model.record import orphan_of
+from glbc.model.svcneg import KIND as RECORD
+from glbc.model.svcneg import GroupRecord
 from glbc.model.views import Ingress, Node, Service, Snapshot
 from glbc.naming import FINALIZER_V1, FINALIZER_V2, Namer
 from glbc.plan.planner import Action, Blocked, Op, Plan, Reason
@@ -380,17 +382,22 @@ def event_on(
     owner: ObjectRef, kind: str, reason: str, message: str, snapshot: Snapshot
 ) -> Iterator[EventNote]:
     """Yield an Event on an object of the cluster, if it is there."""
-    views: Mapping[str, Mapping[str, Ingress | Service | Node]] = {
-        "Ingress": snapshot.ingresses,
-        "Service": snapshot.services,
-        "Node": snapshot.nodes,
-    }
-    found = views.get(owner.kind, {}).get(f"{owner.namespace}/{owner.name}".removeprefix("/"))
-    uid = found.metadata.uid if found else ""
-    if uid:
+    if uid := uid_of(owner, snapshot):
         yield EventNote(
             object=owner, uid=uid, type=kind, reason=reason, message=message[:MAX_MESSAGE]
         )
+
+
+def uid_of(ref: ObjectRef, snapshot: Snapshot) -> str:
+    """Return the uid of an object that glbc writes to, "" if it is not there."""
+    views: Mapping[str, Mapping[str, Ingress | Service | Node | GroupRecord]] = {
+        "Ingress": snapshot.ingresses,
+        "Service": snapshot.services,
+        "Node": snapshot.nodes,
+        RECORD: snapshot.group_records,
+    }
+    found = views.get(ref.kind, {}).get(f"{ref.namespace}/{ref.name}".removeprefix("/"))
+    return found.metadata.uid if found else ""
 
 
 def _is_gone(

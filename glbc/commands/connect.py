@@ -92,6 +92,10 @@ class Connection:
             )
         self._evidence.refuse_taken(self.cluster.snapshot(), self.namer)
 
+    def alive(self) -> bool:
+        """Say whether every thread that looks at the cluster runs; else only a restart helps."""
+        return self.cluster.alive() and self.identity.alive()
+
     def close(self) -> None:
         """Stop the watches and close the connections."""
         self.identity.stop()

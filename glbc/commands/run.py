@@ -204,7 +204,7 @@ def _wait_for(told: "queue.SimpleQueue[Told]", connection: Connection) -> Told:
         try:
             return told.get(timeout=LOOK_SEC)
         except queue.Empty:
-            if not connection.cluster.alive():
+            if not connection.alive():
                 return GlbcError("a watch of the cluster has ended by a bug: see the log above")
 
 

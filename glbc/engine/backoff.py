@@ -13,6 +13,9 @@ WAITS_SEC: Final = (
     15.0,
     60.0,
 )  # after the first failure in a row, the second, …
+FORGET_SEC: Final = (
+    600.0  # a key that nobody has tried for so long since it might be is not wanted any more
+)
 
 
 class _Trouble(msgspec.Struct, frozen=True):
@@ -31,6 +34,8 @@ class Backoff:
     ) -> None:
         """Remember a failure; `wait` seconds instead of the table's when given, `least` at the least."""
         times = self.times(key) + 1
+        since = now - FORGET_SEC
+        self._trouble = {key: one for key, one in self._trouble.items() if one.retry_at > since}
         wait = _wait(times) if wait is None else wait
         self._trouble[key] = _Trouble(times, now + max(wait, least))
 

@@ -4,7 +4,7 @@ Owned by the loop; nobody else writes it. A list begun before a write ended neve
 write; what a list or a read could not tell stays what it was, never becomes "is not there".
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -203,6 +203,10 @@ class Inventory:
     def is_confirmed_absent(self, key: ResourceKey) -> bool:
         """Tell whether a read has said that `key` does not exist, and nothing came since."""
         return key in self._absent and key not in self._there
+
+    def forget_absent(self, asked: Container[ResourceKey]) -> None:
+        """Forget what a read did not find, but for what somebody waits for to be gone."""
+        self._absent = {key: at for key, at in self._absent.items() if key in asked}
 
     def reclassify(self) -> None:
         """Judge again whose everything is: the known front ends have changed."""

@@ -286,13 +286,16 @@ class Loop:
         now = self.clock.monotonic()
         keys = self.inventory.doubted() | self._curious
         self._curious.clear()
-        for name in desired.leaving:
-            for key in leaving_keys(snapshot.ingresses[name], desired, self.namer, self.config):
-                unsure = not self.inventory.is_confirmed_absent(key)
-                if unsure and not (
-                    self.inventory.get(key) or self.inventory.may_still_come(key, now)
-                ):
-                    keys.add(key)
+        leaving = {
+            key
+            for name in desired.leaving
+            for key in leaving_keys(snapshot.ingresses[name], desired, self.namer, self.config)
+        }
+        self.inventory.forget_absent(leaving)
+        for key in leaving:
+            unsure = not self.inventory.is_confirmed_absent(key)
+            if unsure and not (self.inventory.get(key) or self.inventory.may_still_come(key, now)):
+                keys.add(key)
         started = False
         for key in sorted(keys - self._reading - self._flying.keys() - self._inherited.held()):
             if self._backoff.allows(key, now):
@@ -381,6 +384,7 @@ class Loop:
         if outcome.error is None:
             self._backoff.cleared(key)
             self._parked.pop(key, None)
+            self.pace.done(key)
             if outcome.writes:
                 log.info("action_done", **fields, seconds=seconds)
                 written = outcome.read_began if outcome.was_read else outcome.ended
@@ -469,7 +473,7 @@ class Loop:
         current.extend(self._readiness.writes())
         current.extend(self._group_news.of(turn))
         sent = self._publisher.tell(current, snapshot)
-        self._publisher.forget(current)
+        self._publisher.forget(current, snapshot)
         return self._publisher.tell(leaving, snapshot) or sent
 
 

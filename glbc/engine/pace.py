@@ -52,6 +52,10 @@ class Pace:
         if self._changed is None:
             self._changed = changed_at
 
+    def done(self, key: ResourceKey) -> None:
+        """Take note that an action has ended well: what its resource needs next waits from now on."""
+        self._due.pop(key, None)
+
     def look(self, turn: Turn, *, leads: bool) -> None:
         """Take in a turn.
 

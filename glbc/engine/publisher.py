@@ -18,7 +18,7 @@ from glbc.model.calls import (
 )
 from glbc.model.finding import ObjectRef
 from glbc.model.views import Snapshot
-from glbc.status import MAX_MESSAGE, Told
+from glbc.status import MAX_MESSAGE, Told, uid_of
 
 log = structlog.get_logger()
 
@@ -83,17 +83,21 @@ class Publisher:
             told = True
         return told
 
-    def forget(self, current: Iterable[Write]) -> None:
-        """Forget what is not due any more: if it comes back, it is told again."""
+    def forget(self, current: Iterable[Write], snapshot: Snapshot) -> None:
+        """Forget what is not due any more: if it comes back, it is told again; and whoever has gone."""
         due = {write for write in current if isinstance(write, FORGOTTEN)}
         now = self._clock.monotonic()
         told = {
-            note: FOR_EVER if note in due else min(until, now + _stays_sec(note))
+            note: FOR_EVER if note in due else min(until, now + _stays_sec(note, snapshot))
             for note, until in self._told.items()
         }
         self._told = {note: until for note, until in told.items() if until > now}
         for slot, (_, write) in list(self._sent.items()):
-            if isinstance(write, FORGOTTEN) and write not in due:
+            if isinstance(write, FORGOTTEN):
+                stays = write in due
+            else:
+                stays = uid_of(_about(write), snapshot) != ""
+            if not stays:
                 del self._sent[slot]
 
     def fold(self) -> None:
@@ -157,11 +161,13 @@ class Publisher:
         )
 
 
-def _stays_sec(note: EventNote) -> float:
+def _stays_sec(note: EventNote, snapshot: Snapshot) -> float:
     """Return for how long what is not due any more is no news if it is due again."""
     if note.type == "Warning":
         return PAST_SEC
-    return 0.0 if note.reason in RECURRING else FOR_EVER
+    if note.reason in RECURRING or note.uid != uid_of(note.object, snapshot):
+        return 0.0
+    return FOR_EVER
 
 
 def _slot(write: Write) -> Hashable:

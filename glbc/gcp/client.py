@@ -43,6 +43,7 @@ PAGE_SIZE: Final = 500  # the API's maximum
 WAIT_SEC: Final = 150.0  # `operations.wait` answers after some two minutes at the latest
 SPARE_CONNECTIONS: Final = 4  # for lists and commands, beside the workers
 ENDPOINTS: Final = frozenset({Verb.ATTACH_ENDPOINTS, Verb.DETACH_ENDPOINTS})
+WRITES: Final = frozenset({Class.WRITE, Class.ENDPOINTS})
 INCOMPLETE: Final = frozenset({"UNREACHABLE", "PARTIAL_SUCCESS"})  # warnings of lists
 UNDONE: Final = "status != DONE"  # as the API's reference writes a filter
 LOG_IN: Final = (
@@ -342,7 +343,7 @@ class GoogleCloud:
         timeout = timeout_sec or self._call_timeout_sec
         began = time.monotonic()
         try:
-            with self.sending if calls is Class.WRITE else nullcontext():
+            with self.sending if calls in WRITES else nullcontext():
                 check()
                 answer = method(request=request, retry=None, timeout=timeout)
         except library.failures as error:

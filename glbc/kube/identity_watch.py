@@ -79,6 +79,10 @@ class IdentityWatch:
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(1.0)
 
+    def alive(self) -> bool:
+        """Say whether somebody looks, once `start` was called; a bug may have ended that."""
+        return self._thread is None or self._thread.is_alive()
+
     def same_cluster(self) -> None:
         """Return if this is the cluster of the start: what was read before may be believed.
 
@@ -165,4 +169,4 @@ class IdentityWatch:
 
 
 def _named(values: dict[str, str]) -> dict[str, str]:
-    return {key.replace("-", "_"): value for key, value in values.items()}
+    return {key.replace("-", "_"): values[key] for key in _NAMED if key in values}

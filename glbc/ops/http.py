@@ -1,8 +1,9 @@
 """The room for whoever looks at the process over HTTP: a table of paths, and nothing that writes.
 
 A thread of its own, few threads for answers, a bound on how long a connection may last: who asks
-slowly, or often, keeps nobody from anything but this room. What a path answers is a function of
-frozen values. On a loopback address only names of this machine are answered, so that no page of the
+slowly, or often, keeps nobody from anything but this room, and nobody from this room: where all places
+are taken, who has had one longest gives it up, for the kubelet asks here whether the process lives.
+What a path answers is a function of frozen values. On a loopback address only names of this machine are answered, so that no page of the
 network can read along under a name of its own (DNS rebinding).
 """
 
@@ -24,7 +25,8 @@ from glbc.errors import GlbcError
 
 log = structlog.get_logger()
 
-THREADS: Final = 8  # answers at a time; who comes on top of them is turned away
+THREADS: Final = 8  # answers at a time; who comes on top of them ends the oldest
+ROOM_SEC: Final = 0.5  # how long that may take; then who has come is turned away
 QUIET_SEC: Final = 5.0  # how long a client may say nothing
 WHOLE_SEC: Final = 10.0  # how long a connection may last
 STOP_SEC: Final = 1.0  # how long answers that are under way may take at the end
@@ -184,10 +186,13 @@ class _Listener(ThreadingHTTPServer):
         return True
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer in a thread, if there is room for one more."""
+        """Answer in a thread; make room for it where there is none."""
         if not self._places.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
+            with self._lock:
+                self._cut(min(self._open.values(), default=0.0))
+            if not self._places.acquire(timeout=ROOM_SEC):
+                self.shutdown_request(request)
+                return
         with self._lock:
             self._open[request] = time.monotonic() + WHOLE_SEC
         try:
@@ -205,22 +210,24 @@ class _Listener(ThreadingHTTPServer):
 
     def service_actions(self) -> None:
         """End the connections that last too long."""
-        self._cut(time.monotonic())
+        with self._lock:
+            self._cut(time.monotonic())
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: who asked has gone, or was cut off."""
 
     def end(self) -> None:
         """End every connection, and wait until their threads are done."""
-        self._cut(float("inf"))
+        with self._lock:
+            self._cut(float("inf"))
         until = time.monotonic() + STOP_SEC
         for _ in range(THREADS):
             self._places.acquire(timeout=max(0.0, until - time.monotonic()))
 
     def _cut(self, now: float) -> None:
-        with self._lock:
-            late = [request for request, until in self._open.items() if until <= now]
-            for request in late:
+        """End the connections whose time has come by `now`; the lock is held."""
+        for request, until in self._open.items():
+            if until <= now:
                 with suppress(OSError):
                     request.shutdown(socket.SHUT_RDWR)
 

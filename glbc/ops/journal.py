@@ -33,6 +33,12 @@ class FileJournal(RotatingFileHandler):
         text = msgspec.json.encode(entry).decode()
         self.handle(logging.makeLogRecord({"msg": text}))
 
+    def doRollover(self) -> None:  # noqa: N802 (its base's)
+        """Put the file aside; its base would go on with the old one where none is kept."""
+        if not self.backupCount and self.stream is not None:
+            self.stream.truncate(0)
+        super().doRollover()
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 (its base's)
         """Say once that the journal cannot be written."""
         if not self._told:

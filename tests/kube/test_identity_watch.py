@@ -105,6 +105,33 @@ def test_a_deleted_config_map_is_written_again_with_the_same_values(world, watch
     assert seen == []
 
 
+def test_whatever_else_stood_in_it_is_written_again_and_the_watch_goes_on(world, watched, logged):
+    config_map(world, uid=UID, provider_uid="fw", event="ours", configmap="ours")
+    one, seen = watched(), []
+    one.look()
+    world.delete("ConfigMap", "kube-system/ingress-uid")
+    one.start(seen.append, EVERY)
+    eventually(lambda: any(line["event"] == "identity_written_again" for line in logged))
+    assert stored(world)["event"] == "ours"
+    config_map(world, uid="other")
+    eventually(lambda: seen)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_bug_that_ends_the_watch_is_seen(world, watched, monkeypatch):
+    config_map(world, uid=UID, provider_uid=UID)
+    one = watched()
+    assert one.alive(), "nobody was asked to look yet"
+    one.start(lambda _: None, EVERY)
+    assert one.alive()
+
+    def bug():
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(one, "look", bug)
+    eventually(lambda: not one.alive())
+
+
 def test_whoever_may_not_write_leaves_it_deleted(world, watched):
     config_map(world, uid=UID, provider_uid="fw")
     one = watched(keep=False)

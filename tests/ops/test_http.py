@@ -3,7 +3,6 @@
 import http.client
 import socket
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -175,23 +174,18 @@ def test_stopping_ends_the_thread_the_connections_and_gives_the_address_back() -
     Server(f"127.0.0.1:{port_of(one)}", ROUTES).stop()
 
 
-def test_who_says_nothing_takes_a_place_and_no_more_than_there_are(server: Server) -> None:
+def test_who_says_nothing_takes_no_place_from_who_asks(server: Server) -> None:
+    """The kubelet asks here whether the process lives: whoever reaches the port could have it restarted."""
+    before = threads()
     quiet = [
         socket.create_connection(("127.0.0.1", port_of(server)), timeout=10)
-        for _ in range(room.THREADS)
+        for _ in range(3 * room.THREADS)
     ]
-    while len(server._listener._open) < room.THREADS:
-        threading.Event().wait(0.01)
-    before = threads()
-    with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
-        ask(server)
-    assert threads() == before
+    for _ in range(3):
+        assert ask(server)[0] == 200
+    assert len(threads() - before) <= room.THREADS
     for one in quiet:
         one.close()
-    until = time.monotonic() + 10
-    while server._listener._open and time.monotonic() < until:
-        threading.Event().wait(0.01)
-    assert ask(server)[0] == 200
 
 
 def test_who_dribbles_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from fakes.build import ingress, service
 from fakes.gce.faults import Error
+from glbc.engine.journal import Entry, Result
 from glbc.ops.journal import FileJournal
 from tests.support import pki
 from tests.support.house import House
@@ -35,6 +36,19 @@ def shop(path: Path, mib: int = 1) -> House:
 
 def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def entry(number: int) -> Entry:
+    """Return an entry of some 8 KiB."""
+    return Entry(
+        time="2026-01-01T00:00:00Z",
+        op="create",
+        resource=f"{number} {'x' * 8192}",
+        path="p",
+        reason="Missing",
+        result=Result.DONE,
+        seconds=0.1,
+    )
 
 
 def test_every_action_is_one_line_with_its_reason_and_its_users(tmp_path: Path) -> None:
@@ -114,3 +128,13 @@ def test_a_journal_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
     house = shop(tmp_path)  # a directory
     house.settle()
     assert house.address("shop/web")
+
+
+def test_a_journal_of_which_nothing_is_kept_is_begun_anew(tmp_path: Path) -> None:
+    journal = FileJournal(str(tmp_path / "journal"), max_mib=1, keep=0)
+    OPEN.append(journal)
+    for number in range(300):
+        journal.note(entry(number))
+    assert (tmp_path / "journal").stat().st_size <= 1 << 20
+    assert lines(tmp_path / "journal")[-1]["resource"].startswith("299 ")
+    assert [path.name for path in tmp_path.iterdir()] == ["journal"]

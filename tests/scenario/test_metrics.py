@@ -1,5 +1,6 @@
 """Metrics: what a scraper reads of a controller at work."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from fakes.build import ingress, service
 from fakes.gce import Request
 from fakes.gce.faults import Error
 from glbc.engine.exchange import Exchange
+from glbc.model.calls import Call
 from glbc.ops.catalogue import ROWS
 from tests.support import pki
 from tests.support.house import PROJECT, House
@@ -191,6 +193,34 @@ def test_what_is_due_and_not_done_ages() -> None:
     found = seen.scraped()
     assert found["glbc_queue_age_seconds",] == pytest.approx(house.clock.monotonic() - began, abs=1)
     assert found["glbc_plan_actions", "create", "due"] > 0
+
+
+def test_what_is_done_and_due_again_at_once_is_young() -> None:
+    """Pods of a busy Service come and go without a pause: its group is always being changed."""
+    house, seen = a_shop()
+    house.settle()
+    ports = itertools.count(30401)
+
+    def edit(call: Call) -> None:
+        if call.key.kind == "urlMaps":
+            port = next(ports)
+            other = service(f"shop/s{port}", f"80->{port}")
+            house.apply(other, ingress("shop/web", default=f"s{port}:80"))
+
+    def turn(call: Call) -> None:
+        if call.key.kind == "urlMaps":
+            house.clock.advance(60.0)
+
+    house.cloud.before, house.cloud.after = edit, turn
+    house.apply(ingress("shop/web", {"b.example.com": [("/", "web:80")]}, default="web:80"))
+    oldest = 0.0
+    began = house.clock.monotonic()
+    while house.clock.monotonic() < began + 1800:
+        house.loop.step()
+        house.clock.advance(0.1)
+        oldest = max(oldest, seen.scraped()["glbc_queue_age_seconds",])
+    assert next(ports) > 30410
+    assert oldest < 300
 
 
 def test_the_age_of_a_resync_counts_from_the_last_complete_one() -> None:
