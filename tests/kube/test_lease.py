@@ -1,11 +1,12 @@
 """One of several candidates leads, and whoever does not lead any more writes nothing: whatever sleeps, breaks or is skewed."""
 
 import random
+import time
 
 import msgspec
 import pytest
 
-from fakes.kube import Fault
+from fakes.kube import Fault, World
 from glbc.config import LeaseConfig
 from glbc.engine.clock import SystemClock
 from glbc.kube.lease import Candidacy, Elector, new_identity
@@ -340,3 +341,20 @@ class TestOverSockets:
         world.clear_faults()
         assert one.acquire(WITHIN)
         assert one.term() == 2
+
+
+def test_a_machine_that_was_suspended_wakes_up_behind_its_fence(monkeypatch):
+    """While it sleeps CLOCK_MONOTONIC stands still, and another process takes over."""
+    clock, slept = SystemClock(), 0.0
+    lasting, still = time.clock_gettime, time.clock_gettime(time.CLOCK_MONOTONIC)
+
+    def told(which):
+        return lasting(which) + slept if which == time.CLOCK_BOOTTIME else still
+
+    monkeypatch.setattr(time, "clock_gettime", told)
+    monkeypatch.setattr(time, "monotonic", lambda: still)
+    elector = Elector(InProcessApi(World()), clock, LeaseConfig(), "me", lambda: 0.5)
+    elector.tick()
+    assert elector.term() == 1
+    slept = 11.0
+    assert elector.term() == 0
