@@ -12,13 +12,14 @@ from tests.e2e.world import World, world
 
 SERVICES = (service("default/web", "80->30001"), service("default/api", "80->30002"))
 SOON = 25.0  # seconds; Kubernetes gives 30
+PATIENT = "{duration_sec: 8, renew_deadline_sec: 6, retry_sec: 1}"  # not lost on a slow machine
 LEASE = "coordination.k8s.io/v1/namespaces/kube-system/leases/glbc"
 
 
 @pytest.fixture(scope="module")
 def one(tmp_path_factory) -> Iterator[World]:
     """One world: each test starts glbc, ends it, and leaves an Ingress of its own behind."""
-    with world(tmp_path_factory.mktemp("shutdown"), *SERVICES) as made:
+    with world(tmp_path_factory.mktemp("shutdown"), *SERVICES, lease=PATIENT) as made:
         yield made
 
 
