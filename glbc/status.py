@@ -388,8 +388,8 @@ def event_on(
         )
 
 
-def uid_of(ref: ObjectRef, snapshot: Snapshot) -> str:
-    """Return the uid of an object that glbc writes to, "" if it is not there."""
+def uid_of(ref: ObjectRef, snapshot: Snapshot) -> str | None:
+    """Return the uid of an object that glbc writes to, None if it is not there."""
     views: Mapping[str, Mapping[str, Ingress | Service | Node | GroupRecord]] = {
         "Ingress": snapshot.ingresses,
         "Service": snapshot.services,
@@ -397,7 +397,7 @@ def uid_of(ref: ObjectRef, snapshot: Snapshot) -> str:
         RECORD: snapshot.group_records,
     }
     found = views.get(ref.kind, {}).get(f"{ref.namespace}/{ref.name}".removeprefix("/"))
-    return found.metadata.uid if found else ""
+    return found.metadata.uid if found else None
 
 
 def _is_gone(

@@ -96,7 +96,7 @@ class Publisher:
             if isinstance(write, FORGOTTEN):
                 stays = write in due
             else:
-                stays = uid_of(_about(write), snapshot) != ""
+                stays = uid_of(_about(write), snapshot) is not None
             if not stays:
                 del self._sent[slot]
 
