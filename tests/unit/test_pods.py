@@ -49,9 +49,18 @@ def test_a_pod_whose_node_nobody_sees_stays_for_as_long_as_it_is_in_the_group() 
 
 
 def test_who_is_in_a_group_whose_nodes_are_all_seen_is_not_looked_at() -> None:
-    snapshot = msgspec.structs.replace(shop("n1"), endpoint_slices={})
+    snapshot = shop("n1")
+    known = {"shop/web-1": snapshot.endpoint_slices["shop/web-1"]}
+    snapshot = msgspec.structs.replace(snapshot, endpoint_slices=known)
     first = translate(snapshot, seen(THERE), NAMER, CONFIG)
     assert first.hints_hold(seen(THERE), seen(), 0.0)
+
+
+def test_who_is_in_a_group_is_looked_at_while_no_slice_tells_of_it() -> None:
+    """The firewall stays open for its port."""
+    snapshot = msgspec.structs.replace(shop("n1"), endpoint_slices={})
+    first = translate(snapshot, seen(THERE), NAMER, CONFIG)
+    assert not first.hints_hold(seen(THERE), seen(), 0.0)
 
 
 def test_what_is_not_in_the_graph_of_the_cloud_any_more_is_looked_at() -> None:
